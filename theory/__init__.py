@@ -1,0 +1,1 @@
+"""Implicit bias of gradient flow on reparametrized models: derive, compute, verify, show."""

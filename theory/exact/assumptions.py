@@ -1,0 +1,113 @@
+"""What is known of a symbol: a word (``positive``), or an open interval (``(2, oo)``).
+
+SymPy symbols carry signs but no intervals, so an interval is kept beside the symbol, as a pair of
+exact bounds; the symbol itself carries the sign that follows from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import sympy as sp
+
+from theory.errors import AssumptionError
+from theory.exact.parsing import parse
+
+__all__ = ["Ranges", "declare", "parse_interval"]
+
+Ranges = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
+"""Open intervals of symbols: symbol -> (lower, upper), bounds exact or infinite."""
+
+_WORDS = {
+    "real": {"real": True},
+    "positive": {"positive": True},
+    "negative": {"negative": True},
+    "nonnegative": {"nonnegative": True},
+    "integer": {"integer": True},
+}
+_INTERVAL = re.compile(r"^[(\[]?([^,()\[\]]+(?:\([^()]*\))?[^,()\[\]]*),([^,\[\]]+?)[)\]]?$")
+
+
+def _bound(text: str) -> sp.Expr:
+    text = text.strip()
+    if text in ("oo", "+oo", "inf", "+inf"):
+        return sp.oo
+    if text in ("-oo", "-inf"):
+        return -sp.oo
+    value = parse(text, {})
+    if not isinstance(value, sp.Expr):
+        raise AssumptionError(f"Expected a number as a bound of an interval but got {text!r}.")
+    return value
+
+
+def parse_interval(text: str) -> tuple[sp.Expr, sp.Expr]:
+    """Read ``"(0, oo)"``, ``"0, oo"`` or ``"(-1, 1)"`` as a pair of exact bounds.
+
+    Examples
+    --------
+    >>> parse_interval("(0, oo)")
+    (0, oo)
+    >>> parse_interval("-1, 1/2")
+    (-1, 1/2)
+
+    Raises
+    ------
+    AssumptionError
+        When the text is not an interval, or is empty.
+    """
+    match = _INTERVAL.match(text.strip())
+    if match is None:
+        raise AssumptionError(f"Expected an interval such as '(0, oo)' but got {text!r}.")
+    lower, upper = _bound(match.group(1)), _bound(match.group(2))
+    if (upper - lower).is_positive is not True and upper - lower is not sp.oo:
+        raise AssumptionError(f"Expected lower < upper but got the interval {text!r}.")
+    return lower, upper
+
+
+def declare(
+    name: str, assumption: str = "positive"
+) -> tuple[sp.Symbol, tuple[sp.Expr, sp.Expr] | None]:
+    """Make the symbol `name` with an assumption given as words or as an interval.
+
+    Returns
+    -------
+    symbol : sympy.Symbol
+    interval : pair of bounds, or None when the words say all
+
+    Examples
+    --------
+    >>> declare("L", "(2, oo)")
+    (L, (2, oo))
+    >>> declare("t", "real")[0].is_real
+    True
+
+    Raises
+    ------
+    AssumptionError
+        For an unknown word.
+    """
+    text = assumption.strip()
+    if re.fullmatch(r"[a-z ,]+", text) and not text.startswith("oo"):
+        words = text.replace(",", " ").split()
+        properties: dict[str, bool] = {}
+        for word in words:
+            if word not in _WORDS:
+                raise AssumptionError(
+                    f"Unknown assumption {word!r} on {name}; use one of {', '.join(_WORDS)} "
+                    "or an interval such as '(0, oo)'."
+                )
+            properties |= _WORDS[word]
+        if properties.get("positive") and properties.get("negative"):
+            raise AssumptionError(f"{name} cannot be both positive and negative.")
+        return sp.Symbol(name, **({"real": True} | properties)), None
+    lower, upper = parse_interval(text)
+    if lower.is_nonnegative:
+        symbol = sp.Symbol(name, positive=True)
+    elif upper.is_nonpositive:
+        symbol = sp.Symbol(name, negative=True)
+    else:
+        symbol = sp.Symbol(name, real=True)
+    if (lower, upper) in ((sp.S.Zero, sp.oo), (-sp.oo, sp.S.Zero), (-sp.oo, sp.oo)):
+        return symbol, None
+    return symbol, (lower, upper)

@@ -1,0 +1,117 @@
+"""The guarded door to SymPy calls that can hang: a worker process with a time limit.
+
+A call runs in a forked child. The child is killed when its time is over, also when it hangs inside
+C code where a signal handler would not run. What comes back is only a proposal: the callers
+certify it by an independent route.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import resource
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import sympy as sp
+
+from theory.errors import ComputationTimeout
+
+__all__ = ["evaluated", "guarded", "proposal"]
+
+MEMORY = 4 << 30
+"""Address space that a worker may add to what the parent has, in bytes."""
+
+
+def _child(function: Callable[..., Any], arguments: tuple[Any, ...], write: int, cpu: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with open("/proc/self/statm") as handle:
+        size = int(handle.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+    try:
+        answer = ("ok", function(*arguments))
+    except Exception as error:
+        # SymPy raises almost anything on a case that it cannot do; the parent only needs to know
+        answer = ("error", f"{type(error).__name__}: {error}")
+    data = pickle.dumps(answer)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(write, view) :]
+
+
+def guarded(function: Callable[..., Any], *arguments: Any, seconds: float = 5.0) -> Any:
+    """Run ``function(*arguments)`` in a worker and return its result.
+
+    Parameters
+    ----------
+    function : callable
+        Any callable; it runs in a forked copy of this process, so its side effects are lost.
+    seconds : float
+        Wall-clock limit.
+
+    Raises
+    ------
+    ComputationTimeout
+        When the limit is over; the worker has been killed.
+    ArithmeticError
+        When the call raised in the worker, with the message of its exception.
+
+    Examples
+    --------
+    >>> guarded(sp.factor, sp.Symbol("x") ** 2 - 1)
+    (x - 1)*(x + 1)
+    """
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            os.close(read)
+            _child(function, arguments, write, int(seconds) + 2)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(write)
+    chunks: list[bytes] = []
+    deadline = time.monotonic() + seconds
+    try:
+        while True:
+            left = deadline - time.monotonic()
+            ready = select.select([read], [], [], max(left, 0.0))[0] if left > 0 else []
+            if not ready:
+                os.kill(pid, signal.SIGKILL)
+                raise ComputationTimeout(f"A symbolic step took more than {seconds:g} s.")
+            chunk = os.read(read, 1 << 16)
+            if not chunk:
+                break
+            chunks.append(chunk)
+    finally:
+        os.close(read)
+        os.waitpid(pid, 0)
+    if not chunks:
+        raise ArithmeticError("The symbolic step ended without an answer (memory or CPU limit).")
+    # written by our own forked child through an anonymous pipe
+    kind, value = pickle.loads(b"".join(chunks))
+    if kind == "error":
+        raise ArithmeticError(value)
+    return value
+
+
+_UNFINISHED = (sp.Integral, sp.Limit, sp.RootSum, sp.Derivative, sp.Order, sp.Subs)
+
+
+def evaluated(e: Any) -> bool:
+    """Whether an answer of SymPy is a finished expression: nothing unevaluated, finite, real."""
+    return isinstance(e, sp.Expr) and not e.has(*_UNFINISHED, sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I)
+
+
+def proposal(function: Callable[..., Any], *arguments: Any, seconds: float = 5.0) -> Any | None:
+    """Like `guarded`, but None for a timeout or a failure: the call only proposes."""
+    try:
+        return guarded(function, *arguments, seconds=seconds)
+    except (ComputationTimeout, ArithmeticError):
+        return None

@@ -1,0 +1,357 @@
+r"""Inverse functions on a branch, with the proof that they are one.
+
+Candidates come from peeling the formula from the outside, and, where the variable occurs more
+than once, from a uniformizer in which the equation is a polynomial (degree one or two, also in a
+power, or a cubic) or one of Lambert's forms. The branch is chosen by the value at a reference
+point; a candidate g is returned only when $g(f(u)) = u$ on the branch, or when $f(g(x)) = x$ and g
+is analytic on the image of the branch, is proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sympy as sp
+from flint import arb
+
+from theory.errors import DomainError, UnsupportedFormula
+from theory.exact.assumptions import Ranges
+from theory.exact.balls import Program, precision, rational_ball
+from theory.exact.guard import proposal
+from theory.exact.signs import is_analytic
+from theory.exact.uniformize import uniformize
+from theory.exact.verdict import Certificate
+from theory.exact.zero import is_zero
+
+__all__ = ["Inverse", "inverse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inverse:
+    """An inverse function: `expression` in the symbol of the image, with its proof."""
+
+    expression: sp.Expr
+    certificate: Certificate
+
+
+def inverse(
+    f: sp.Expr,
+    u: sp.Symbol,
+    x: sp.Symbol,
+    *,
+    reference: sp.Expr | None = None,
+    ranges: Ranges | None = None,
+) -> Inverse | None:
+    """The inverse of a strictly monotone f on the branch through the reference point.
+
+    Parameters
+    ----------
+    f : sympy.Expr
+        A function of `u`, strictly monotone on the interval of u.
+    u, x : sympy.Symbol
+        The variable and the symbol for its image; both carry their signs, and `ranges` may give
+        their intervals.
+    reference : sympy.Expr, optional
+        A point of the branch (may contain other symbols); 3/7, or -3/7 for a negative variable.
+
+    Examples
+    --------
+    >>> u, x = sp.symbols("u x", real=True)
+    >>> inverse(sp.exp(u) - sp.exp(-u), u, x).expression
+    log(x/2 + sqrt(x**2 + 4)/2)
+    """
+    if reference is None:
+        reference = sp.Rational(-3, 7) if u.is_negative else sp.Rational(3, 7)
+    free = f.free_symbols | reference.free_symbols
+    constants = sorted(free - {u}, key=lambda s: s.name)
+    samples = [
+        {
+            s: (-1 if s.is_negative else 1) * sp.Rational(4 + 3 * k + 2 * i, 5 + k)
+            for i, s in enumerate(constants)
+        }
+        for k in range(3)
+    ]
+    seen: set[sp.Expr] = set()
+    for candidate in _solutions(f, u, x, 0):
+        if candidate in seen or candidate.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
+            continue
+        seen.add(candidate)
+        if not _on_branch(f, u, x, candidate, reference, samples):
+            continue
+        found = _certify(f, u, x, candidate, ranges)
+        if found is not None:
+            return found
+    return None
+
+
+def _on_branch(
+    f: sp.Expr,
+    u: sp.Symbol,
+    x: sp.Symbol,
+    candidate: sp.Expr,
+    reference: sp.Expr,
+    samples: list[dict[sp.Symbol, sp.Rational]],
+) -> bool:
+    for sample in samples:
+        symbols = list(sample)
+        try:
+            with precision(160):
+                values = [rational_ball(sample[s]) for s in symbols]
+                start = Program([reference], symbols)(values)[0]
+                image = Program([f], [*symbols, u])([*values, start])[0]
+                back = Program([candidate], [*symbols, x])([*values, image])[0]
+                if not image.is_finite():
+                    continue
+                if not isinstance(back, arb) or not back.is_finite() or not back.overlaps(start):
+                    return False
+        except UnsupportedFormula:
+            return False
+    return True
+
+
+def _certify(
+    f: sp.Expr, u: sp.Symbol, x: sp.Symbol, g: sp.Expr, ranges: Ranges | None
+) -> Inverse | None:
+    for candidate in dict.fromkeys((_tidy(g), g)):
+        try:
+            left = is_zero(candidate.xreplace({x: f}) - u, ranges)
+            if left.proved:
+                claim = f"g(f({u.name})) = {u.name} on the branch"
+                return Inverse(candidate, Certificate(claim, left, "inverse"))
+            right = is_zero(f.xreplace({u: candidate}) - x, ranges)
+            if right.proved and is_analytic(
+                candidate, ranges=ranges, meromorphic=False
+            ):
+                claim = f"f(g({x.name})) = {x.name}, and g is analytic on the image of the branch"
+                return Inverse(candidate, Certificate(claim, right, "inverse"))
+        except (DomainError, UnsupportedFormula):
+            continue
+    return None
+
+
+def _tidy(e: sp.Expr) -> sp.Expr:
+    """A shorter form, for show; it is certified like any other candidate."""
+    out = proposal(_shorter, e, seconds=1.5)
+    return out if isinstance(out, sp.Expr) else e
+
+
+def _shorter(e: sp.Expr) -> sp.Expr:
+    options = [e, sp.powdenest(sp.expand_log(e)), sp.factor_terms(sp.radsimp(e)), sp.simplify(e)]
+    return min(options, key=lambda o: (sp.count_ops(o), len(str(o))))
+
+
+# -- candidates --------------------------------------------------------------------------------
+
+
+def _solutions(f: sp.Expr, u: sp.Symbol, y: sp.Expr, depth: int) -> Iterator[sp.Expr]:
+    """Expressions for u with f(u) = y; not all are on the branch."""
+    if f == u:
+        yield y
+        return
+    if depth > 12:
+        return
+    inner = [a for a in f.args if a.has(u)]
+    if len(inner) == 1:
+        for arg, value in _peel(f, inner[0], y):
+            yield from _solutions(arg, u, value, depth + 1)
+        return
+    if f.is_Mul or f.is_Add:
+        factored = sp.factor_terms(f) if f.is_Add else sp.powsimp(f)
+        if factored != f and sum(a.has(u) for a in factored.args) == 1:
+            yield from _solutions(factored, u, y, depth + 1)
+    if depth < 4:
+        yield from _by_uniformizer(f, u, y, depth)
+
+
+_SIMPLE: dict[type, type] = {
+    sp.log: sp.exp, sp.asin: sp.sin, sp.acos: sp.cos, sp.atan: sp.tan,
+    sp.asinh: sp.sinh, sp.acosh: sp.cosh, sp.atanh: sp.tanh, sp.acoth: sp.coth,
+    sp.sinh: sp.asinh, sp.tanh: sp.atanh, sp.coth: sp.acoth, sp.tan: sp.atan, sp.cot: sp.acot,
+    sp.erf: sp.erfinv, sp.erfinv: sp.erf, sp.csch: sp.acsch, sp.erfc: sp.erfcinv,
+}  # fmt: skip
+
+
+def _peel(f: sp.Expr, a: sp.Expr, y: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+    """Undo the outermost operation: pairs (inner expression, the value that it must have)."""
+    if f.is_Add:
+        yield a, y - (f - a)
+    elif f.is_Mul:
+        yield a, y / (f / a)
+    elif isinstance(f, sp.exp):
+        yield a, sp.log(y)
+    elif f.is_Pow:
+        base, exponent = f.args
+        if base.has(a) and a == base:
+            root = y ** (1 / exponent)
+            yield a, root
+            if exponent.is_Integer and exponent % 2 == 0:
+                yield a, -root
+            elif exponent.is_Rational and exponent.p % 2 == 0:
+                yield a, -root
+            elif exponent.is_Integer:
+                yield a, -((-y) ** (1 / exponent))
+                yield a, sp.sign(y) * sp.Abs(y) ** (1 / exponent)
+        else:
+            yield a, sp.log(y) / sp.log(base)
+    elif isinstance(f, sp.cosh):
+        yield a, sp.acosh(y)
+        yield a, -sp.acosh(y)
+    elif isinstance(f, sp.sech):
+        yield a, sp.acosh(1 / y)
+        yield a, -sp.acosh(1 / y)
+    elif isinstance(f, sp.sin):
+        yield a, sp.asin(y)
+        yield a, sp.pi - sp.asin(y)
+        yield a, -sp.pi - sp.asin(y)
+        yield a, 2 * sp.pi + sp.asin(y)
+        yield a, -2 * sp.pi + sp.asin(y)
+    elif isinstance(f, sp.cos):
+        yield a, sp.acos(y)
+        yield a, -sp.acos(y)
+        yield a, 2 * sp.pi - sp.acos(y)
+    elif isinstance(f, sp.LambertW) and len(f.args) == 1:
+        yield a, y * sp.exp(y)
+    elif isinstance(f, sp.Abs):
+        yield a, y
+        yield a, -y
+    elif type(f) in _SIMPLE:
+        value = _SIMPLE[type(f)](y)
+        yield a, value
+        if isinstance(f, sp.tan):
+            yield a, value + sp.pi
+            yield a, value - sp.pi
+
+
+def _by_uniformizer(f: sp.Expr, u: sp.Symbol, y: sp.Expr, depth: int) -> Iterator[sp.Expr]:
+    change = uniformize(f, u)
+    if change is None:
+        return
+    w, r = change.w, change.integrand
+    if r.is_rational_function(w):
+        values: Iterator[sp.Expr] = _rational_solutions(r, w, y, depth)
+    else:
+        values = _lambert_solutions(r, w, y)
+    for value in values:
+        yield change.inverse.xreplace({w: value})
+
+
+def _rational_solutions(r: sp.Expr, w: sp.Symbol, y: sp.Expr, depth: int) -> Iterator[sp.Expr]:
+    n, d = sp.fraction(sp.cancel(sp.together(r)))
+    equation = sp.Poly(sp.expand(n - y * d), w)
+    exponents = [m for (m,), _ in equation.terms()]
+    low = min(exponents)
+    step = sp.gcd([m - low for m in exponents]) if len(exponents) > 1 else 1
+    step = int(step) or 1
+    coefficients: dict[int, sp.Expr] = {
+        (m - low) // step: sp.factor(c) for (m,), c in equation.terms()
+    }
+    degree = max(coefficients)
+    c = [coefficients.get(k, sp.S.Zero) for k in range(degree + 1)]
+    roots: list[sp.Expr] = []
+    if degree == 1:
+        roots = [-c[0] / c[1]]
+    elif degree == 2:
+        gap = sp.factor(sp.expand(c[1] ** 2 - 4 * c[0] * c[2]))
+        surd = sp.sqrt(gap)
+        roots = [(-c[1] + surd) / (2 * c[2]), (-c[1] - surd) / (2 * c[2])]
+        # the other form of the same roots, regular where the leading coefficient vanishes
+        roots += [2 * c[0] / (-c[1] - surd), 2 * c[0] / (-c[1] + surd)]
+    elif degree == 3:
+        roots = _cubic_roots(c)
+    elif degree % 2 == 0 and degree <= 8 and _palindromic(c) is not None:
+        roots = list(_palindromic_roots(c, y, depth))
+    for root in roots:
+        if step == 1:
+            yield root
+        else:
+            yield root ** sp.Rational(1, step)
+            if not w.is_positive:
+                yield -(root ** sp.Rational(1, step))
+                if step % 2:
+                    yield -((-root) ** sp.Rational(1, step))
+
+
+def _cubic_roots(c: list[sp.Expr]) -> list[sp.Expr]:
+    """Real roots by hyperbolic and circular functions (Viète), each regular on its own range."""
+    shift = -c[2] / (3 * c[3])
+    p = sp.factor((3 * c[3] * c[1] - c[2] ** 2) / (3 * c[3] ** 2))
+    q = sp.factor(
+        (2 * c[2] ** 3 - 9 * c[3] * c[2] * c[1] + 27 * c[3] ** 2 * c[0]) / (27 * c[3] ** 3)
+    )
+    if p == 0:
+        return [shift + (-q) ** sp.Rational(1, 3), shift - q ** sp.Rational(1, 3)]
+    a, b = sp.sqrt(p / 3), sp.sqrt(-p / 3)
+    up = shift - 2 * a * sp.sinh(sp.asinh(3 * q / (2 * p) / a) / 3)
+    z = 3 * q / (2 * p) / b
+    outer = [
+        shift - 2 * sign * b * sp.cosh(sp.acosh(sign * q / (2 * b**3)) / 3) for sign in (1, -1)
+    ]
+    inner = [shift + 2 * b * sp.cos(sp.acos(z) / 3 - 2 * sp.pi * k / 3) for k in range(3)]
+    return [up, *outer, *inner]
+
+
+def _palindromic(c: list[sp.Expr]) -> int | None:
+    for sign in (1, -1):
+        if all(sp.expand(a - sign * b) == 0 for a, b in zip(c, reversed(c), strict=True)):
+            return sign
+    return None
+
+
+def _palindromic_roots(c: list[sp.Expr], y: sp.Expr, depth: int) -> Iterator[sp.Expr]:
+    """w**m p(w + 1/w): solve for s = w + 1/w first."""
+    if _palindromic(c) != 1:
+        return
+    m = (len(c) - 1) // 2
+    s = sp.Dummy("s")
+    chebyshev = [sp.Integer(2), s]
+    for _ in range(m):
+        chebyshev.append(sp.expand(s * chebyshev[-1] - chebyshev[-2]))
+    poly = c[m] + sp.Add(*(c[m + k] * chebyshev[k] for k in range(1, m + 1)))
+    terms = sp.Poly(sp.expand(poly), s)
+    if terms.degree() > 2:
+        return
+    k = [sp.factor(terms.coeff_monomial(s**j)) for j in range(3)]
+    if terms.degree() == 1:
+        values = [-k[0] / k[1]]
+    else:
+        surd = sp.sqrt(sp.factor(sp.expand(k[1] ** 2 - 4 * k[0] * k[2])))
+        values = [(-k[1] + surd) / (2 * k[2]), (-k[1] - surd) / (2 * k[2])]
+    for value in values:
+        root = sp.sqrt(sp.factor(sp.expand(value**2 - 4)))
+        yield (value + root) / 2
+        yield (value - root) / 2
+
+
+def _lambert_solutions(r: sp.Expr, w: sp.Symbol, y: sp.Expr) -> Iterator[sp.Expr]:
+    """a + b w + c log w = y, and a + w (b log w + c) = y, also in a power of w."""
+    lw = sp.Dummy("l")
+    e = sp.expand(sp.expand_log(r, force=True).xreplace({sp.log(w): lw}))
+    if e.has(sp.log) or not e.is_polynomial(lw) or sp.degree(e, lw) != 1:
+        return
+    linear, rest = sp.cancel(e.coeff(lw, 1)), sp.cancel(e.coeff(lw, 0))
+    if not linear.has(w):
+        # c log w + b w^n + a
+        constant, power = rest.as_independent(w, as_Add=True)
+        b, monomial = power.as_independent(w, as_Add=False)
+        base, n = monomial.as_base_exp()
+        if base != w or n.has(w) or n == 0:
+            return
+        # with s = w^n: (c/n) log s + b s = y - a
+        scale = linear / n
+        argument = b / scale * sp.exp((y - constant) / scale)
+        for branch in (sp.LambertW(argument), sp.LambertW(argument, -1)):
+            yield (scale / b * branch) ** (1 / n)
+        return
+    b, monomial = linear.as_independent(w, as_Add=False)
+    base, n = monomial.as_base_exp()
+    if base != w or n.has(w):
+        return
+    constant, power = rest.as_independent(w, as_Add=True)
+    c = sp.cancel(power / monomial)
+    if c.has(w):
+        return
+    # with s = log w: exp(n s) (b s + c) = y - a
+    argument = n / b * (y - constant) * sp.exp(n * c / b)
+    for branch in (sp.LambertW(argument), sp.LambertW(argument, -1)):
+        yield sp.exp(branch / n - c / b)

@@ -1,0 +1,82 @@
+"""Shorter forms of an expression, each proved equal before it replaces the original."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from theory.errors import DomainError, UnsupportedFormula
+from theory.exact.assumptions import Ranges
+from theory.exact.guard import evaluated, proposal
+from theory.exact.zero import is_zero
+
+__all__ = ["shorten"]
+
+
+def shorten(e: sp.Expr, ranges: Ranges | None = None, *, seconds: float = 1.0) -> sp.Expr:
+    """The shortest form that SymPy proposes and that is proved equal on the whole domain.
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x", real=True)
+    >>> shorten(sp.log(x + sp.sqrt(x**2 + 1)))
+    asinh(x)
+    """
+    if e.is_Atom or e.count_ops() <= 2:
+        return e
+    candidates = proposal(_forms, e, seconds=seconds) or []
+    surd = inverse_hyperbolic(e)
+    if surd != e:
+        candidates = [surd, *candidates, *(proposal(_forms, surd, seconds=seconds) or [])]
+    best = e
+    for candidate in sorted(dict.fromkeys(candidates), key=_length):
+        if _length(candidate) >= _length(best) or not evaluated(candidate):
+            continue
+        try:
+            if is_zero(candidate - e, ranges).proved:
+                return candidate
+        except (DomainError, UnsupportedFormula):
+            continue
+    return best
+
+
+def _length(e: sp.Expr) -> tuple[int, int]:
+    # exp(c log g) and sqrt chains read worse than their operation count says
+    return int(e.count_ops()) + 2 * len(e.atoms(sp.log, sp.exp)), len(str(e))
+
+
+def _forms(e: sp.Expr) -> list[sp.Expr]:
+    return list(_stream(e))
+
+
+def _stream(e: sp.Expr) -> Iterator[sp.Expr]:
+    yield sp.factor_terms(e)
+    rational = sp.cancel(sp.together(e)) if len(e.free_symbols) < 8 else e
+    yield rational
+    yield sp.factor(rational)
+    yield sp.expand(rational)
+    yield sp.powsimp(sp.expand_log(e))
+    yield sp.simplify(e)
+    yield sp.radsimp(sp.simplify(e))
+
+
+def inverse_hyperbolic(e: sp.Expr) -> sp.Expr:
+    r"""$\log(a + \sqrt{a^2 + c^2}) = \mathrm{asinh}(a/c) + \log c$, wherever it applies."""
+    table = {}
+    for atom in e.atoms(sp.log):
+        inside, denominator = sp.fraction(sp.together(atom.args[0]))
+        for root in inside.atoms(sp.Pow):
+            if root.exp != sp.Rational(1, 2):
+                continue
+            g = sp.Dummy("g")
+            linear = inside.xreplace({root: g})
+            if not linear.is_polynomial(g) or sp.degree(linear, g) != 1:
+                continue
+            b, a = linear.coeff(g, 1), linear.coeff(g, 0)
+            square = sp.factor(sp.expand(b**2 * root.base - a**2))
+            c = sp.sqrt(square)
+            if square.is_positive and not c.has(sp.Abs) and b.is_positive:
+                table[atom] = sp.asinh(a / c) + sp.log(sp.cancel(c / denominator))
+                break
+    return e.xreplace(table)

@@ -1,0 +1,302 @@
+"""The zero test: is an expression zero for all values of its symbols?
+
+PROVED comes from a normal form near one exact point, and then from there to the whole domain: by
+relations that need no sign, or by the identity theorem for analytic functions, or sign region by
+sign region. REFUTED comes from a ball that excludes zero at an exact rational point. Everything
+else is UNDECIDED. Sampling never proves.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+
+import sympy as sp
+from flint import arb
+
+from theory.errors import DomainError, UnsupportedFormula
+from theory.exact.assumptions import Ranges
+from theory.exact.balls import Program, accurate_digits, precision, rational_ball
+from theory.exact.field import Field, NormalFormError
+from theory.exact.signs import is_analytic, unbounded
+from theory.exact.verdict import Status, Verdict
+
+__all__ = ["is_identity", "is_zero"]
+
+Point = dict[sp.Symbol, sp.Rational]
+
+
+def sample_points(symbols: list[sp.Symbol], *, seed: int = 0) -> Iterator[Point]:
+    """Exact points: every sign pattern of the real symbols, moderate, small and large values."""
+    rng = random.Random(seed)
+    signed = [s for s in symbols if not (s.is_positive or s.is_negative)]
+    scales = (sp.S.One, sp.Integer(9), sp.Rational(1, 13), sp.S.One)
+    for round_ in itertools.count():
+        scale = scales[round_ % len(scales)]
+        for pattern in itertools.islice(itertools.product((1, -1), repeat=len(signed)), 16):
+            point: Point = {}
+            signs = dict(zip(signed, pattern, strict=True))
+            for s in symbols:
+                if s.is_integer:
+                    value = sp.Integer(rng.randint(1, 6))
+                else:
+                    value = scale * sp.Rational(rng.randint(12, 290), 101)
+                if s.is_negative or signs.get(s) == -1:
+                    value = -value
+                point[s] = value
+            yield point
+
+
+def is_identity(left: sp.Expr, right: sp.Expr, ranges: Ranges | None = None) -> Verdict:
+    """Whether two expressions are equal for all values of their symbols.
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x", real=True)
+    >>> is_identity(sp.sqrt(x**2), x).witness
+    {'x': '-227/101'}
+    """
+    return is_zero(left - right, ranges)
+
+
+def is_zero(e: sp.Expr, ranges: Ranges | None = None, *, bits: int = 2048) -> Verdict:
+    """Whether an expression vanishes wherever it is defined.
+
+    Parameters
+    ----------
+    e : sympy.Expr
+        An expression in symbols that carry their assumptions.
+    ranges : mapping from symbol to (lower, upper), optional
+        Open intervals that cut the domain down further.
+    bits : int
+        The highest precision at which a counterexample is looked for.
+
+    Raises
+    ------
+    DomainError
+        When the expression has no value at any tested point.
+
+    Examples
+    --------
+    >>> t = sp.Symbol("t", real=True)
+    >>> is_zero(sp.asinh(t) - sp.log(t + sp.sqrt(t**2 + 1))).status
+    <Status.PROVED: 'PROVED'>
+    >>> print(is_zero(sp.sqrt(t**2 + 2 * t + 1) - t - 1))
+    REFUTED: the difference is 2.495049505 there, enclosed away from zero at t = -227/101
+    """
+    e = sp.sympify(e, strict=True)
+    original = e
+    e, back = unbounded(e, ranges)
+    if e == 0:
+        return Verdict(Status.PROVED, "both sides are the same expression")
+    if e.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+        raise DomainError(f"The expression {original} is not finite.")
+    return _Question(e, back, original, bits).answer()
+
+
+class _Question:
+    """One zero test: the expression, and how its symbols map back to the user's."""
+
+    def __init__(
+        self, e: sp.Expr, back: dict[sp.Symbol, sp.Expr], original: sp.Expr, bits: int
+    ) -> None:
+        self.e = e
+        self.back = back
+        self.original = original
+        self.bits = bits
+        self.symbols = sorted(e.free_symbols, key=lambda s: s.name)
+        self.tried: list[str] = []
+
+    def answer(self) -> Verdict:
+        refuted, points = self._refute()
+        if refuted is not None:
+            return refuted
+        if points is not None and not points:
+            raise DomainError(f"The expression {self.original} has no real value at tested points.")
+        method = _prove(self.e, points or [], depth=0)
+        if method is not None:
+            return Verdict(Status.PROVED, method)
+        self.tried.append("normal form, norm over conjugates, derivative")
+        return self._support(points)
+
+    def _witness(self, point: Point) -> dict[str, str]:
+        out = {}
+        for s in sorted(self.original.free_symbols, key=lambda s: s.name):
+            value = self.back[s].subs(point) if s in self.back else point[s]
+            out[s.name] = str(value)
+        return out
+
+    def _refute(self) -> tuple[Verdict | None, list[Point] | None]:
+        try:
+            program = Program([self.e], self.symbols)
+        except UnsupportedFormula as error:
+            self.tried.append(str(error))
+            return None, None
+        good: list[Point] = []
+        if self.symbols:
+            signed = sum(1 for s in self.symbols if not (s.is_positive or s.is_negative))
+            patterns = min(2**signed, 16)
+            budget, enough = max(24, 6 * patterns), max(4, 3 * patterns)
+        else:
+            budget, enough = 1, 1
+        for point in itertools.islice(sample_points(self.symbols), budget):
+            for bits in (96, 320):
+                with precision(bits):
+                    value = program([rational_ball(point[s]) for s in self.symbols])[0]
+                    if isinstance(value, arb) and value.is_finite():
+                        break
+            else:
+                continue
+            if not value.contains(0):
+                return self._refutation(point, value), good
+            good.append(point)
+            if len(good) >= enough:
+                break
+        return None, good
+
+    def _refutation(self, point: Point, value: arb) -> Verdict:
+        return Verdict(
+            Status.REFUTED,
+            f"the difference is {value.str(10, radius=False)} there, enclosed away from zero",
+            witness=self._witness(point),
+        )
+
+    def _support(self, points: list[Point] | None) -> Verdict:
+        """Look once more with many bits: either the ball excludes zero, or count its digits."""
+        tried = "; ".join(self.tried)
+        if not points:
+            return Verdict(Status.UNDECIDED, f"tried {tried}", digits=0)
+        program = Program([self.e], self.symbols)
+        digits = None
+        for point in points[:4]:
+            bits = 512
+            while bits <= self.bits:
+                with precision(bits):
+                    value = program([rational_ball(point[s]) for s in self.symbols])[0]
+                    if value.is_finite() and not value.contains(0):
+                        return self._refutation(point, value)
+                bits *= 2
+            with precision(64):
+                size = abs(value).upper()
+                here = int(-float(size.log() / arb(10).log())) if size > 0 else accurate_digits(value)
+            digits = here if digits is None else min(digits, here)
+        return Verdict(Status.UNDECIDED, f"tried {tried}", digits=max(digits or 0, 0))
+
+
+def _prove(e: sp.Expr, points: list[Point], *, depth: int) -> str | None:
+    """The argument that e vanishes wherever it is defined on its domain, or None."""
+    if e == 0:
+        return "both sides are the same expression"
+    symbols = sorted(e.free_symbols, key=lambda s: s.name)
+    if not points:
+        points = _finite_points(e, symbols, 2)
+        if not points:
+            return None
+    local, unconditional = None, False
+    for point in points[:2]:
+        local, unconditional = _locally_zero(e, point)
+        if local is not None:
+            break
+    if local is not None and unconditional:
+        return local
+    analytic = None
+    if local is not None:
+        analytic = is_analytic(e)
+        if analytic:
+            return f"{local} near a point, and both sides are analytic on the connected domain"
+    if local is None and depth < 3 and symbols:
+        constant = _constant_zero(e, symbols, points, depth)
+        if constant is not None:
+            return constant
+    signed = [s for s in symbols if not (s.is_positive or s.is_negative)]
+    if signed and len(signed) <= 3 and depth < 4 and not any(s.is_integer for s in symbols):
+        return _prove_by_regions(e, signed[0], depth)
+    return None
+
+
+def _finite_points(e: sp.Expr, symbols: list[sp.Symbol], count: int) -> list[Point]:
+    try:
+        program = Program([e], symbols)
+    except UnsupportedFormula:
+        return list(itertools.islice(sample_points(symbols), count))
+    good = []
+    for point in itertools.islice(sample_points(symbols, seed=1), 24 if symbols else 1):
+        with precision(128):
+            value = program([rational_ball(point[s]) for s in symbols])[0]
+            if isinstance(value, arb) and value.is_finite():
+                good.append(point)
+        if len(good) >= count:
+            break
+    return good
+
+
+def _locally_zero(e: sp.Expr, point: Point) -> tuple[str | None, bool]:
+    """Whether e = 0 near a point, and whether no sign had to be fixed for it."""
+    field = Field(point)
+    try:
+        n, _ = field.convert(e)
+        if n == 0:
+            return "normal form", field.unconditional()
+        if field.vanishes_by_norm(n):
+            return "norm over the conjugates of the square roots", not e.free_symbols
+    except (NormalFormError, UnsupportedFormula, RecursionError):
+        return None, False
+    return None, False
+
+
+def _constant_zero(
+    e: sp.Expr, symbols: list[sp.Symbol], points: list[Point], depth: int
+) -> str | None:
+    """Zero gradient on a connected domain of analyticity, and an exact zero at one point."""
+    if not is_analytic(e, meromorphic=False):
+        return None
+    for s in symbols:
+        derivative = sp.diff(e, s)
+        if derivative != 0 and _prove(derivative, [], depth=depth + 1) is None:
+            return None
+    special = [sp.S.One, sp.Integer(2), sp.Rational(1, 2)]
+    candidates: list[Point] = [
+        {
+            s: sp.S.One if s.is_positive else sp.S.NegativeOne if s.is_negative else sp.S.Zero
+            for s in symbols
+        }
+    ]
+    for values in itertools.islice(itertools.product(special, repeat=len(symbols)), 9):
+        candidates.append(
+            {s: -v if s.is_negative else v for s, v in zip(symbols, values, strict=True)}
+        )
+    for point in candidates:
+        value = e.xreplace(point)
+        if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo) or value.free_symbols:
+            continue
+        if value == 0 or (_prove(value, [{}], depth=depth + 1) is not None and depth < 3):
+            where = ", ".join(f"{s.name} = {v}" for s, v in point.items())
+            return f"zero gradient on a connected domain, and an exact zero at {where}"
+    return None
+
+
+def _prove_by_regions(e: sp.Expr, s: sp.Symbol, depth: int) -> str | None:
+    """Prove for s > 0, for s < 0, and for s = 0, where the expression is defined."""
+    t = sp.Dummy(s.name, positive=True)
+    reasons = []
+    for sign in (1, -1):
+        half = e.xreplace({s: sign * t})
+        if half == 0:
+            continue
+        symbols = sorted(half.free_symbols, key=lambda s: s.name)
+        if not _finite_points(half, symbols, 1) and Program([half], symbols):
+            # nothing defined was found there: neither proved nor harmless
+            return None
+        reason = _prove(half, [], depth=depth + 1)
+        if reason is None:
+            return None
+        reasons.append(reason)
+    if not s.is_nonzero:
+        middle = e.xreplace({s: sp.S.Zero})
+        if middle.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+            # undefined at the boundary, so nothing is claimed there
+            middle = sp.S.Zero
+        if middle != 0 and _prove(middle, [], depth=depth + 1) is None:
+            return None
+    return "region by region in the sign of " + s.name

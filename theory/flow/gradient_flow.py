@@ -1,0 +1,47 @@
+r"""The gradient flow $\theta' = -P\,\nabla_\theta\,\ell(h(Ax), y)$ of an elementwise parametrization."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from theory.flow.links import Link, identity
+from theory.flow.losses import Loss, squared
+from theory.flow.parametrization import Elementwise
+
+__all__ = ["FlowModel"]
+
+
+@dataclass(frozen=True)
+class FlowModel:
+    r"""A parametrization with the loss and the inverse link that drive it.
+
+    Only the parametrization and the start decide where the flow goes among the interpolating
+    solutions; loss and link decide how fast.
+
+    Parameters
+    ----------
+    parametrization : Elementwise
+    loss : Loss, optional
+        $\ell(\mu, y)$; `theory.losses.squared()` unless given.
+    link : Link, optional
+        The inverse link $\mu = h(z)$; `theory.links.identity()` unless given.
+    """
+
+    parametrization: Elementwise
+    loss: Loss = field(default_factory=squared)
+    link: Link = field(default_factory=identity)
+
+    def equations(self) -> tuple[sp.Eq, ...]:
+        r"""The flow of one block, $\theta_j' = -p_j\,\partial_j\rho\,(A^T r)_i$, $r = \nabla_z\ell(h(z), y)$.
+
+        The last factor is written as the symbol `g`, the coordinate's entry of $\nabla_x$ loss.
+        """
+        g = sp.Symbol("g", real=True)
+        t = sp.Symbol("t", real=True)
+        rho = self.parametrization
+        return tuple(
+            sp.Eq(sp.Derivative(sp.Function(s.name)(t), t), -p * d * g)
+            for s, p, d in zip(rho.parameters, rho.rates, rho.gradient(), strict=True)
+        )

@@ -1,0 +1,307 @@
+r"""Newton's method in the dual, $A\,k(A^T\lambda) = z^*$, along a path of targets.
+
+The function $\Phi(\lambda) = \sum_i F^*_i((A^T\lambda)_i) - \langle\lambda, z^*\rangle$ is convex
+with gradient $A\,k(A^T\lambda) - z^*$ and Hessian $A\,\mathrm{diag}(M)A^T$. Plain Newton overflows
+from a tiny start, where M is 1e-200 at the start and 1 at the end. So the target moves from
+$z_0 = A x_0$ to $z^*$ on a logarithmic scale, and the state is the point on every curve: near a
+pole the distance in $\xi$ from the start has no digits left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_solve, cholesky, qr, solve_triangular
+
+from theory.numeric.block import Geometry
+from theory.numeric.compile import Array
+from theory.numeric.dual_curve import NumericCurve
+
+__all__ = ["DualSolution", "relative_residual", "solve_dual"]
+
+
+@dataclass(frozen=True)
+class DualSolution:
+    """End of the iteration.
+
+    Parameters
+    ----------
+    theta : ndarray, shape (k, d)
+    x : ndarray, shape (d,)
+    multipliers : ndarray, shape (n,)
+    residual : float
+        Relative residual of A x = z.
+    success : bool
+    message : str
+    nit : int
+        Newton steps.
+    share : float
+        How far the path of targets came, 1 at the end.
+    """
+
+    theta: Array
+    x: Array
+    multipliers: Array
+    residual: float
+    success: bool
+    message: str
+    nit: int
+    share: float
+
+
+def relative_residual(A: Array, x: Array, z: Array) -> float:
+    r"""$\|Ax - z\|_\infty / \| |A||x| + |z| \|_\infty$, the backward error of A x = z."""
+    scale = float(np.max(np.abs(A) @ np.abs(x) + np.abs(z)))
+    gap = float(np.max(np.abs(A @ x - z)))
+    return gap / scale if scale > 0 else 0.0
+
+
+def _normal_equations(A: Array, speed: Array) -> tuple[Callable[[Array], Array], float]:
+    r"""Solver w of $(B B^T) w = r$ with $B = A\,\mathrm{diag}(g/\gamma)$, and $\gamma = \max g$.
+
+    The Hessian is $\gamma^2 B B^T$; the two factors $\gamma$ stay apart because $\gamma^2$ may
+    underflow.
+    """
+    gamma = float(np.max(speed))
+    B = A * (speed / gamma)
+    rows = np.max(np.abs(B), axis=1)
+    rows = np.where(rows > 0, rows, 1.0)
+    B = B / rows[:, None]
+    gram = B @ B.T
+    diagonal = np.sqrt(gram.diagonal())
+    diagonal = np.where(diagonal > 0, diagonal, 1.0)
+    gram = gram / diagonal[:, None] / diagonal
+    try:
+        factor = cholesky(gram, lower=True, check_finite=False)
+        if np.min(factor.diagonal()) < 1e-6:
+            raise LinAlgError("nearly singular")
+        scale = rows * diagonal
+
+        def by_cholesky(r: Array) -> Array:
+            return np.asarray(cho_solve((factor, True), r / scale, check_finite=False)) / scale
+
+        return by_cholesky, gamma
+    except LinAlgError:
+        # QR of B^T works with the root of the condition number
+        order = np.argsort(-np.max(np.abs(B), axis=0), kind="stable")
+        (triangle, pivots) = qr(B.T[order], mode="r", pivoting=True, check_finite=False)
+        n = A.shape[0]
+        triangle = np.array(triangle[:n])
+        floor = 1e-30 * abs(triangle[0, 0])
+        small = np.abs(triangle.diagonal()) < floor
+        triangle[np.diag_indices(n)] = np.where(small, floor, triangle.diagonal())
+
+        def by_qr(r: Array) -> Array:
+            w = np.empty(n)
+            half = solve_triangular(triangle, (r / rows)[pivots], trans="T", check_finite=False)
+            w[pivots] = solve_triangular(triangle, half, check_finite=False)
+            return w / rows
+
+        return by_qr, gamma
+
+
+@dataclass
+class _State:
+    theta: Array
+    geometry: Geometry
+    multipliers: Array
+    nit: int = 0
+
+
+def solve_dual(
+    curve: NumericCurve,
+    A: Array,
+    target: Array,
+    *,
+    rtol: float = 1e-12,
+    max_iterations: int = 1000,
+) -> DualSolution:
+    r"""Solve $A\,k(A^T\lambda) = z^*$ for a matrix with linearly independent rows.
+
+    Parameters
+    ----------
+    curve : NumericCurve
+        The curves of the d coordinates.
+    A : ndarray, shape (n, d)
+    target : ndarray, shape (n,)
+    rtol : float
+        Relative residual that counts as solved.
+    max_iterations : int
+        Budget of Newton steps.
+    """
+    state = _State(curve.theta0, curve.geometry(curve.theta0), np.zeros(A.shape[0]))
+    z0 = A @ state.geometry.x
+    delta = target - z0
+    if relative_residual(A, state.geometry.x, target) <= rtol:
+        return _finish(curve, A, target, state, rtol, 1.0)
+    share, unit, reach = 0.0, 0.0, 1.0
+    while share < 1.0:
+        solve, gamma = _normal_equations(A, state.geometry.speed)
+        w = solve(delta) / gamma
+        direction = A.T @ w
+        with np.errstate(over="ignore"):
+            pace = float(np.max(np.abs(direction) / state.geometry.radius)) / gamma
+        if not np.isfinite(pace) or pace == 0.0:
+            return _give_up(A, target, state, share, "the metric underflows: start less close to 0")
+        if unit == 0.0:
+            unit = 1.0 / pace
+        moved = False
+        while not moved:
+            if reach < 1e-5 or state.nit >= max_iterations:
+                return _give_up(
+                    A,
+                    target,
+                    state,
+                    share,
+                    f"the path of targets stops at the share {share:.6g} after {state.nit} steps",
+                )
+            # log-linear in share + unit: x grows like exp(xi) while the start is forgotten
+            span = min(reach / (pace * (share + unit)), 600.0)
+            following = (share + unit) * np.exp(span) - unit
+            if following >= 1.0:
+                following = 1.0
+                span = float(np.log((1.0 + unit) / (share + unit)))
+            length = (share + unit) * span / gamma
+            theta, inside = curve.advance(state.theta, direction * length)
+            if inside.all():
+                trial = _State(
+                    theta,
+                    curve.geometry(theta),
+                    state.multipliers + w * length,
+                    state.nit,
+                )
+                z = target if following == 1.0 else z0 + following * delta
+                tolerance = 0.1 * (following + unit) * float(np.max(np.abs(delta)))
+                steps = _correct(curve, A, z, tolerance, trial)
+                state.nit = trial.nit
+                moved = steps is not None
+            if moved and steps is not None:
+                state, share = trial, float(following)
+                reach *= 2.5 if steps <= 2 else (1.0 if steps <= 5 else 0.5)
+            else:
+                reach /= 4.0
+    _polish(curve, A, target, state, rtol)
+    return _finish(curve, A, target, state, rtol, share)
+
+
+def _correct(
+    curve: NumericCurve, A: Array, z: Array, tolerance: float, state: _State
+) -> int | None:
+    """Damped Newton steps until the residual is below `tolerance`; None when it does not get there."""
+    for step in range(12):
+        residual = A @ state.geometry.x - z
+        if not np.isfinite(residual).all():
+            return None
+        if float(np.max(np.abs(residual))) <= tolerance:
+            return step
+        if not _newton_step(curve, A, z, residual, state):
+            return None
+    return None
+
+
+def _newton_step(
+    curve: NumericCurve, A: Array, z: Array, residual: Array, state: _State
+) -> bool:
+    solve, gamma = _normal_equations(A, state.geometry.speed)
+    w = -solve(residual) / gamma
+    if not np.isfinite(w).all():
+        return False
+    direction = (A.T @ w) / gamma
+    size, big = float(np.max(np.abs(residual))), float(np.max(np.abs(w)))
+    if big == 0.0:
+        return False
+    unit = w / big
+    slope = float(unit @ (residual / size))
+    t = 1.0
+    state.nit += 1
+    for _ in range(30):
+        theta, inside = curve.advance(state.theta, t * direction)
+        if not inside.all():
+            t *= 0.25
+            continue
+        geometry = curve.geometry(theta)
+        gap = A @ geometry.x - z
+        # the derivative of the convex Phi along the step, over its value at the beginning;
+        # no value of F* is needed
+        ratio = float(unit @ (gap / size)) / slope if slope != 0.0 else 0.0
+        if np.isfinite(ratio) and ratio >= -0.5 and np.isfinite(geometry.slope).all():
+            state.theta, state.geometry = theta, geometry
+            state.multipliers = state.multipliers + (t / gamma) * w
+            return True
+        t *= max(0.1, min(0.5, 1.0 / (1.0 - ratio))) if np.isfinite(ratio) else 0.25
+    return False
+
+
+def _polish(curve: NumericCurve, A: Array, z: Array, state: _State, rtol: float) -> None:
+    """Newton steps until the residual stops falling."""
+    best = relative_residual(A, state.geometry.x, z)
+    for _ in range(40):
+        if best <= 4 * np.finfo(float).eps:
+            return
+        trial = _State(state.theta, state.geometry, state.multipliers, state.nit)
+        moved = _newton_step(curve, A, z, A @ trial.geometry.x - z, trial)
+        state.nit = trial.nit
+        if not moved:
+            return
+        value = relative_residual(A, trial.geometry.x, z)
+        if value >= best:
+            if best <= rtol or value >= 2 * best:
+                return
+        else:
+            state.theta, state.geometry = trial.theta, trial.geometry
+            state.multipliers = trial.multipliers
+        if best <= rtol and value > 0.25 * best:
+            return
+        best = min(best, value)
+
+
+def _finish(
+    curve: NumericCurve, A: Array, z: Array, state: _State, rtol: float, share: float
+) -> DualSolution:
+    """Recompute from the start where that loses nothing, so that errors of steps do not pile up."""
+    multipliers = state.multipliers
+    for _ in range(3):
+        xi = A.T @ multipliers
+        theta, inside = curve.advance(curve.theta0, xi)
+        if not inside.all():
+            break
+        geometry = curve.geometry(theta)
+        if relative_residual(A, geometry.x, z) <= rtol:
+            state.theta, state.geometry, state.multipliers = theta, geometry, multipliers
+            break
+        solve, gamma = _normal_equations(A, geometry.speed)
+        multipliers = multipliers - solve(A @ geometry.x - z) / gamma / gamma
+        if not np.isfinite(multipliers).all():
+            break
+    residual = relative_residual(A, state.geometry.x, z)
+    success = residual <= rtol
+    message = (
+        "Solved: A x = z up to rounding, and x minimizes the Bregman divergence to the start."
+        if success
+        else f"The relative residual {residual:.2e} of A x = z stays above rtol = {rtol:.1e}."
+    )
+    return DualSolution(
+        state.theta,
+        state.geometry.x,
+        state.multipliers,
+        residual,
+        success,
+        message,
+        state.nit,
+        share,
+    )
+
+
+def _give_up(A: Array, z: Array, state: _State, share: float, reason: str) -> DualSolution:
+    return DualSolution(
+        state.theta,
+        state.geometry.x,
+        state.multipliers,
+        relative_residual(A, state.geometry.x, z),
+        False,
+        f"No solution of A x = z was reached: {reason}.",
+        state.nit,
+        share,
+    )

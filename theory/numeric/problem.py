@@ -1,0 +1,328 @@
+"""Data of a regression problem: the matrix A, the targets y, and tables read from files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations_with_replacement
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+from scipy.linalg import svd
+from scipy.sparse.linalg import LinearOperator
+
+from theory.errors import DataError, ShapeError
+from theory.numeric.compile import Array
+
+__all__ = ["Regression", "expand_products", "read_table"]
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Regression:
+    r"""Samples $(a_i, y_i)$ of a linear predictor $z = A x$.
+
+    Parameters
+    ----------
+    A : array_like, scipy sparse array or LinearOperator, shape (n, d)
+        One row per sample.
+    y : array_like, shape (n,)
+        Targets.
+    names : sequence of str, optional
+        Names of the d columns.
+
+    Raises
+    ------
+    ShapeError
+        When A is not a matrix, or y does not have one entry per row of A.
+    DataError
+        For empty data, and for entries that are NaN, infinite, complex or not numbers.
+
+    Examples
+    --------
+    >>> problem = Regression([[1, 2, 3]], [1])
+    >>> problem.n, problem.d, problem.rank
+    (1, 3, 1)
+    """
+
+    A: Any
+    y: Array
+    names: tuple[str, ...]
+
+    def __init__(self, A: Any, y: ArrayLike, *, names: Sequence[str] | None = None) -> None:
+        matrix: Any
+        if isinstance(A, LinearOperator):
+            if np.issubdtype(A.dtype, np.complexfloating):
+                raise DataError(f"Expected a real matrix A but got dtype {A.dtype}.")
+            matrix = A
+        elif sparse.issparse(A):
+            _require_real(A.data, "A")
+            matrix = sparse.csr_array(A, dtype=np.float64)
+            entries = matrix.tocoo()
+            bad = ~np.isfinite(entries.data)
+            if bad.any():
+                first = int(np.argmax(bad))
+                raise DataError(
+                    f"Expected finite entries but got A[{entries.row[first]}, "
+                    f"{entries.col[first]}] = {entries.data[first]}."
+                )
+        else:
+            matrix = _finite_array(A, "A")
+            if matrix.ndim != 2:
+                raise ShapeError(
+                    f"Expected a matrix A of shape (n, d) but got shape {matrix.shape}; "
+                    "a single sample is a matrix with one row, [[...]]."
+                )
+        if 0 in matrix.shape:
+            raise DataError(f"Expected at least one sample and one column but got {matrix.shape}.")
+        targets = _finite_array(y, "y")
+        if targets.shape != (matrix.shape[0],):
+            raise ShapeError(
+                f"Expected y of shape ({matrix.shape[0]},), one target per row of A with shape "
+                f"{matrix.shape}, but got shape {targets.shape}."
+            )
+        if isinstance(matrix, np.ndarray):
+            matrix.setflags(write=False)
+        targets.setflags(write=False)
+        labels = tuple(names) if names is not None else ()
+        if labels and len(labels) != matrix.shape[1]:
+            raise ShapeError(f"Expected {matrix.shape[1]} names but got {len(labels)}.")
+        object.__setattr__(self, "A", matrix)
+        object.__setattr__(self, "y", targets)
+        object.__setattr__(self, "names", labels)
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return int(self.A.shape[0])
+
+    @property
+    def d(self) -> int:
+        """Number of columns, the length of x."""
+        return int(self.A.shape[1])
+
+    @cached_property
+    def dense(self) -> Array:
+        """A as an array, shape (n, d)."""
+        if isinstance(self.A, np.ndarray):
+            return self.A
+        if isinstance(self.A, LinearOperator):
+            # as many products as the shorter side has vectors
+            if self.n <= self.d:
+                return np.asarray(self.A.rmatmat(np.eye(self.n)), dtype=np.float64).T
+            return np.asarray(self.A.matmat(np.eye(self.d)), dtype=np.float64)
+        return np.asarray(self.A.toarray(), dtype=np.float64)
+
+    @cached_property
+    def _svd(self) -> tuple[Array, Array]:
+        u, s, _ = svd(self.dense, full_matrices=False, check_finite=False)
+        return u, s
+
+    @property
+    def rank(self) -> int:
+        """Numerical rank of A: singular values above `max(n, d) * eps * s_max`."""
+        s = self._svd[1]
+        return int(np.sum(s > max(self.n, self.d) * np.finfo(float).eps * s[0]))
+
+    def predict(self, x: Array) -> Array:
+        r"""$z = A x$, shapes (d,) or (d, m) to (n,) or (n, m)."""
+        return np.asarray(self.A @ x, dtype=np.float64)
+
+    def pull_back(self, r: Array) -> Array:
+        r"""$A^T r$, shapes (n,) or (n, m) to (d,) or (d, m)."""
+        if isinstance(self.A, LinearOperator):
+            return np.asarray(self.A.rmatvec(r) if r.ndim == 1 else self.A.rmatmat(r))
+        return np.asarray(self.A.T @ r, dtype=np.float64)
+
+    def distance_to_range(self, z: ArrayLike) -> float:
+        r"""Relative distance of z from the range of A, $\|z - A A^+ z\| / \|z\|$.
+
+        Examples
+        --------
+        >>> Regression([[1.0], [1.0]], [0, 0]).distance_to_range([1.0, -1.0])
+        1.0
+        """
+        z = np.asarray(z, dtype=np.float64)
+        size = float(np.linalg.norm(z))
+        if size == 0.0:
+            return 0.0
+        u = self._svd[0][:, : self.rank]
+        rest = z - u @ (u.T @ z)
+        return float(np.linalg.norm(rest - u @ (u.T @ rest)) / size)
+
+    def is_consistent(self, z: ArrayLike, rtol: float = 1e-10) -> bool:
+        """Whether A x = z has a solution, up to a relative distance `rtol`."""
+        return self.distance_to_range(z) <= rtol
+
+
+def _require_real(array: Any, name: str) -> None:
+    kind = np.asarray(array).dtype.kind
+    if kind not in "biuf":
+        raise DataError(
+            f"Expected real numbers in {name} but got dtype {np.asarray(array).dtype}; "
+            "convert them to floats first."
+        )
+
+
+def _finite_array(values: Any, name: str) -> Array:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ShapeError(f"Expected {name} with rows of equal length: {error}.") from error
+    if array.dtype.kind == "O":
+        for index, value in np.ndenumerate(array):
+            if isinstance(value, bool | complex | str) or value is None:
+                raise DataError(f"Expected numbers but got {name}{list(index)} = {value!r}.")
+        try:
+            # exact rationals of Python and SymPy
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"Expected real numbers in {name}: {error}.") from error
+    _require_real(array, name)
+    array = np.array(array, dtype=np.float64)
+    bad = ~np.isfinite(array)
+    if bad.any():
+        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), array.shape))
+        raise DataError(f"Expected finite entries but got {name}{list(index)} = {array[index]}.")
+    return array
+
+
+def read_table(path: str | Path, target: str | None = None) -> Regression:
+    """Read a CSV file with a header line; one column is the target, the others make A.
+
+    Parameters
+    ----------
+    path : path of the file
+    target : str, optional
+        Name of the target column; the last column unless given.
+
+    Raises
+    ------
+    DataError
+        For a missing or empty file, a row of another length than the header (with its line
+        number), a cell that is not a finite number (with line and column), an unknown target.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"Cannot read the table {path}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"The table {path} is not UTF-8 text: {error}.") from error
+    reader = csv.reader(text.splitlines())
+    rows: list[list[float]] = []
+    header: list[str] = []
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if not header:
+            header = [cell.strip() for cell in cells]
+            _check_header(header, path)
+            continue
+        if len(cells) != len(header):
+            raise DataError(
+                f"{path}, line {reader.line_num}: expected {len(header)} cells as in the header "
+                f"but got {len(cells)}."
+            )
+        row = []
+        for name, cell in zip(header, cells, strict=True):
+            try:
+                value = float(cell)
+            except ValueError:
+                value = np.nan
+            if not np.isfinite(value):
+                raise DataError(
+                    f"{path}, line {reader.line_num}, column {name!r}: expected a finite number "
+                    f"but got {cell!r}."
+                )
+            row.append(value)
+        rows.append(row)
+    if not header:
+        raise DataError(f"The table {path} is empty; expected a header line and data.")
+    if not rows:
+        raise DataError(f"The table {path} has a header but no rows.")
+    target = header[-1] if target is None else target
+    if target not in header:
+        raise DataError(f"The table {path} has no column {target!r}; columns: {', '.join(header)}.")
+    if len(header) < 2:
+        raise DataError(f"The table {path} has the single column {target!r} and no predictors.")
+    data = np.array(rows)
+    index = header.index(target)
+    names = [name for name in header if name != target]
+    return Regression(np.delete(data, index, axis=1), data[:, index], names=names)
+
+
+def _check_header(header: list[str], path: Path) -> None:
+    def is_number(cell: str) -> bool:
+        try:
+            float(cell)
+        except ValueError:
+            return False
+        return True
+
+    if all(is_number(cell) for cell in header):
+        raise DataError(f"The table {path} has no header line; its first line is {header}.")
+    if "" in header:
+        raise DataError(f"The table {path} has a column without a name in its header {header}.")
+    if len(set(header)) != len(header):
+        double = next(name for name in header if header.count(name) > 1)
+        raise DataError(f"The table {path} has two columns named {double!r}.")
+
+
+def expand_products(
+    A: ArrayLike, names: Sequence[str] | None = None, degree: int = 3
+) -> tuple[Array, tuple[str, ...]]:
+    r"""All products of columns up to a total degree, each standardized.
+
+    Ten columns and degree 3 give $\binom{13}{3} - 1 = 285$: more unknowns than samples, where the
+    implicit bias decides.
+
+    Parameters
+    ----------
+    A : array_like, shape (n, d)
+    names : sequence of str, optional
+        Names of the columns; ``x0, x1, ...`` unless given.
+    degree : int
+        Largest total degree.
+
+    Returns
+    -------
+    expanded : ndarray, shape (n, binomial(d + degree, degree) - 1)
+        Columns with mean 0 and variance 1 (a product without variance becomes 0).
+    names : tuple of str
+
+    Examples
+    --------
+    >>> expand_products([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]], ["a", "b"], 2)[1]
+    ('a', 'b', 'a*a', 'a*b', 'b*b')
+    """
+    A = _finite_array(A, "A")
+    if A.ndim != 2 or 0 in A.shape:
+        raise ShapeError(f"Expected a matrix A of shape (n, d) but got shape {A.shape}.")
+    if not isinstance(degree, int) or degree < 1:
+        raise DataError(f"Expected an integer degree >= 1 but got degree = {degree!r}.")
+    d = A.shape[1]
+    labels = tuple(names) if names is not None else tuple(f"x{j}" for j in range(d))
+    if len(labels) != d:
+        raise ShapeError(f"Expected {d} names but got {len(labels)}.")
+    base = _standardize(A)
+    flat = np.flatnonzero(~base.any(axis=0))
+    if flat.size:
+        raise DataError(
+            f"The column {labels[flat[0]]!r} is constant and cannot be standardized; leave it out."
+        )
+    chosen = [c for k in range(1, degree + 1) for c in combinations_with_replacement(range(d), k)]
+    products = np.stack([np.prod(base[:, list(c)], axis=1) for c in chosen], axis=1)
+    return _standardize(products), tuple("*".join(labels[j] for j in c) for c in chosen)
+
+
+def _standardize(A: Array) -> Array:
+    centered = A - A.mean(axis=0)
+    scale = centered.std(axis=0)
+    noise = scale <= 1e-12 * np.abs(A).max(axis=0)
+    out: Array = np.where(noise, 0.0, centered / np.where(noise, 1.0, scale))
+    return out
