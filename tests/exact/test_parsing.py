@@ -229,6 +229,10 @@ REJECTED = [
     ("gamma(10**9)", "real and finite"),
     ("gamma(-10**6 - 1/2)", "real and finite"),
     ("loggamma(10**7)", "real and finite"),
+    ("x**(u + 100)", "exponents of at most 64"),
+    ("sin(sinh(min(x, y)**(u + 1e20)))", "exponents of at most 64"),
+    ("sin(sinh(log(y)*exp(10**8*x)))", "declare the symbols"),
+    ("sin(sinh((log(y) + x + y + u + n)**60))", "declare the symbols"),
 ]
 
 

@@ -47,7 +47,7 @@ def antiderivative(
     *,
     reference: sp.Rational | None = None,
     ranges: Ranges | None = None,
-    seconds: float = 2.0,
+    seconds: float = 1.5,
 ) -> Antiderivative | None:
     r"""An expression F with $dF/du = f$, proved, or None when the ladder finds none.
 
@@ -92,16 +92,31 @@ def _proposals(
     f: sp.Expr, u: sp.Symbol, seconds: float
 ) -> Iterator[tuple[str, sp.Expr | None]]:
     yield "power rule", _termwise(f, u, _power_rule)
-    yield "uniformization and rational integration", _by_uniformizer(f, u, seconds)
-    expanded = sp.expand(f)
-    yield "termwise", _termwise(expanded, u, lambda t, v: _elementary_term(t, v, seconds))
-    yield "exponential integrals", _termwise(expanded, u, _exponential_integral)
-    yield "integration by parts", _termwise(expanded, u, lambda t, v: _by_parts(t, v, seconds))
-    for name, method in (
+    for name, method, limit in (
+        ("uniformization and rational integration", _by_uniformizer, seconds),
+        ("termwise", _by_terms, seconds),
+        ("exponential integrals", _by_exponentials, seconds / 2),
+        ("integration by parts", _all_by_parts, seconds),
+    ):
+        yield name, proposal(method, f, u, limit, seconds=limit)
+    for name, method_of_sympy in (
         ("substitution rules", manualintegrate),
         ("integration", _integrate),
     ):
-        yield name, proposal(method, f, u, seconds=seconds)
+        yield name, proposal(method_of_sympy, f, u, seconds=seconds)
+
+
+def _by_terms(f: sp.Expr, u: sp.Symbol, seconds: float) -> sp.Expr | None:
+    return _termwise(sp.expand(f), u, lambda t, v: _elementary_term(t, v, seconds))
+
+
+def _by_exponentials(f: sp.Expr, u: sp.Symbol, seconds: float) -> sp.Expr | None:
+    del seconds
+    return _termwise(sp.expand(sp.powsimp(sp.factor(f))), u, _exponential_integral)
+
+
+def _all_by_parts(f: sp.Expr, u: sp.Symbol, seconds: float) -> sp.Expr | None:
+    return _termwise(sp.expand(f), u, lambda t, v: _by_parts(t, v, seconds))
 
 
 def _integrate(f: sp.Expr, u: sp.Symbol) -> sp.Expr:

@@ -26,6 +26,7 @@ import sympy as sp
 from flint import Ordering, arb, fmpz_mpoly, fmpz_mpoly_ctx
 
 from theory.errors import UnsupportedFormula
+from theory.exact.budget import spent
 from theory.exact.balls import enclose, precision, rational_ball
 
 __all__ = ["Field", "Fraction", "NormalFormError"]
@@ -33,9 +34,8 @@ __all__ = ["Field", "Fraction", "NormalFormError"]
 Fraction = tuple[fmpz_mpoly, fmpz_mpoly]
 
 MAX_GENERATORS = 48
-MAX_TERMS = 20_000
+MAX_TERMS = 4_000
 _BITS = 192
-
 
 class NormalFormError(UnsupportedFormula):
     """An expression has no normal form at this reference point."""
@@ -143,6 +143,8 @@ class Field:
         while again:
             again = False
             degrees = p.degrees()
+            if spent():
+                raise NormalFormError("The normal form took too long.")
             for i in sorted(self._relations):
                 degree, relation = self._relations[i]
                 if degrees[i] >= degree:
@@ -155,6 +157,10 @@ class Field:
 
     def fraction(self, n: fmpz_mpoly, d: fmpz_mpoly) -> Fraction:
         """The fraction n / d in lowest terms, reduced modulo the relations."""
+        if spent():
+            raise NormalFormError("The normal form took too long.")
+        if len(n) > MAX_TERMS or len(d) > MAX_TERMS:
+            raise NormalFormError("The normal form is too large.")
         if self._relations:
             n, d = self.reduce(n), self.reduce(d)
         if d == 0:
@@ -177,10 +183,14 @@ class Field:
         """The sum of two fractions."""
         if a[1] == b[1]:
             return self.fraction(a[0] + b[0], a[1])
+        if max(len(a[0]) * len(b[1]), len(a[1]) * len(b[0])) > 50 * MAX_TERMS:
+            raise NormalFormError("The normal form is too large.")
         return self.fraction(a[0] * b[1] + b[0] * a[1], a[1] * b[1])
 
     def mul(self, a: Fraction, b: Fraction) -> Fraction:
         """The product of two fractions."""
+        if max(len(a[0]) * len(b[0]), len(a[1]) * len(b[1])) > 50 * MAX_TERMS:
+            raise NormalFormError("The normal form is too large.")
         return self.fraction(a[0] * b[0], a[1] * b[1])
 
     def power(self, a: Fraction, n: int) -> Fraction:

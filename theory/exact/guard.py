@@ -19,6 +19,7 @@ from typing import Any
 import sympy as sp
 
 from theory.errors import ComputationTimeout
+from theory.exact.budget import remaining
 
 __all__ = ["evaluated", "guarded", "proposal"]
 
@@ -65,6 +66,9 @@ def guarded(function: Callable[..., Any], *arguments: Any, seconds: float = 5.0)
     >>> guarded(sp.factor, sp.Symbol("x") ** 2 - 1)
     (x - 1)*(x + 1)
     """
+    seconds = min(seconds, remaining())
+    if seconds <= 0:
+        raise ComputationTimeout("The time budget of the question is over.")
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:

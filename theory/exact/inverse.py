@@ -9,6 +9,7 @@ is analytic on the image of the branch, is proved.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,10 +20,10 @@ from theory.errors import DomainError, UnsupportedFormula
 from theory.exact.assumptions import Ranges
 from theory.exact.balls import Program, precision, rational_ball
 from theory.exact.guard import proposal
-from theory.exact.signs import is_analytic
+from theory.exact.signs import is_analytic, unbounded
 from theory.exact.uniformize import uniformize
 from theory.exact.verdict import Certificate
-from theory.exact.zero import is_zero
+from theory.exact.zero import is_zero, sample_points
 
 __all__ = ["Inverse", "inverse"]
 
@@ -79,6 +80,8 @@ def inverse(
         seen.add(candidate)
         if not _on_branch(f, u, x, candidate, reference, samples):
             continue
+        if not _defined_on_image(f, u, x, candidate, samples, ranges):
+            continue
         found = _certify(f, u, x, candidate, ranges)
         if found is not None:
             return found
@@ -110,6 +113,42 @@ def _on_branch(
     return True
 
 
+def _defined_on_image(
+    f: sp.Expr,
+    u: sp.Symbol,
+    x: sp.Symbol,
+    candidate: sp.Expr,
+    samples: list[dict[sp.Symbol, sp.Rational]],
+    ranges: Ranges | None,
+) -> bool:
+    """Whether g(f(u)) is real and u at points all over the branch.
+
+    The zero test speaks of points where an expression has a real value; an inverse must have one
+    on the whole image, and x**(1/3) has none for x < 0.
+    """
+    probe, back = unbounded(u + 0, ranges)
+    points = list(itertools.islice(sample_points(sorted(probe.free_symbols, key=str)), 12))
+    symbols = list(samples[0])
+    try:
+        with precision(192):
+            values = [rational_ball(samples[0][s]) for s in symbols]
+            image = Program([f], [*symbols, u])
+            inverse_image = Program([candidate], [*symbols, x])
+            for point in points:
+                here = Program([back[u].xreplace(point) if u in back else point[u]], [])([])[0]
+                there = image([*values, here])[0]
+                if not there.is_finite():
+                    continue
+                again = inverse_image([*values, there])[0]
+                if not isinstance(again, arb) or not again.is_finite():
+                    return False
+                if not again.overlaps(here):
+                    return False
+    except (UnsupportedFormula, KeyError):
+        return True
+    return True
+
+
 def _certify(
     f: sp.Expr, u: sp.Symbol, x: sp.Symbol, g: sp.Expr, ranges: Ranges | None
 ) -> Inverse | None:
@@ -132,7 +171,9 @@ def _certify(
 
 def _tidy(e: sp.Expr) -> sp.Expr:
     """A shorter form, for show; it is certified like any other candidate."""
-    out = proposal(_shorter, e, seconds=1.5)
+    if e.count_ops() <= 6:
+        return e
+    out = proposal(_shorter, e, seconds=0.8)
     return out if isinstance(out, sp.Expr) else e
 
 
@@ -175,9 +216,9 @@ _SIMPLE: dict[type, type] = {
 def _peel(f: sp.Expr, a: sp.Expr, y: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr]]:
     """Undo the outermost operation: pairs (inner expression, the value that it must have)."""
     if f.is_Add:
-        yield a, y - (f - a)
+        yield a, y - sp.Add(*(g for g in f.args if g is not a))
     elif f.is_Mul:
-        yield a, y / (f / a)
+        yield a, y / sp.Mul(*(g for g in f.args if g is not a))
     elif isinstance(f, sp.exp):
         yield a, sp.log(y)
     elif f.is_Pow:

@@ -161,4 +161,8 @@ def _approach(
         if not (last < distances[0] * arb("0.6") + scale * arb("1e-30")):
             return None
         upper = last.upper()
-        return 300 if upper == 0 else min(300, int(-float((upper / scale).log() / arb(10).log())))
+        if upper == 0:
+            return 300
+        # the exponent of a ball may exceed the range of floats: cap before converting
+        digits = -((upper / scale).log() / arb(10).log())
+        return 300 if digits > 300 else int(float(digits))

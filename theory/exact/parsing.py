@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, NoReturn, TypeVar
 
@@ -55,6 +56,9 @@ _MAX_CANCELLATION = 160  # bits; SymPy's own sign test gives up at 332
 _LARGEST = arb(10) ** 300 * (1 + arb(2) ** -30)  # 1e300 itself is inside
 _SMALLEST = 1 / _LARGEST
 _EXP_LIMIT = 690  # exp(690) < 1e300
+
+_MAX_EXPANSION = 30  # terms, before SymPy splits an argument in real and imaginary part
+_HYPERBOLIC = frozenset({"sinh", "cosh", "tanh", "coth", "sech", "csch"})
 
 _T = TypeVar("_T")
 
@@ -395,7 +399,7 @@ class _Builder:
     def check_power(self, node: ast.expr, base: sp.Expr, exponent: sp.Expr) -> None:
         """Refuse a power that SymPy would write out as a huge number."""
         constant = exponent if exponent.is_Rational else exponent.as_coeff_Add()[0]
-        if exponent.is_Rational or base.is_Rational:
+        if base is not sp.E or exponent.is_Rational:
             if abs(constant) > MAX_EXPONENT:
                 self.fail(node, f"Expected exponents of at most {MAX_EXPONENT}")
             if constant.q > MAX_ROOT:
@@ -458,6 +462,14 @@ class _Builder:
         if name in ("exp", "softplus", "sigmoid"):
             self.check_exp(node, -arguments[0] if name == "sigmoid" else arguments[0])
         if len(numbers) < len(values):
+            # asked whether sinh(w) is real, SymPy expands the imaginary part of w
+            may_be_complex = name in _HYPERBOLIC and not arguments[0].is_extended_real
+            if may_be_complex and _expansion(arguments[0]) > _MAX_EXPANSION:
+                self.fail(
+                    node,
+                    f"The argument of {name} is too large for a value that may be not real; "
+                    "declare the symbols in it as positive",
+                )
             return self.checked(node, entry.build(*arguments), None)
         return self.number_call(node, name, entry, arguments, numbers)
 
@@ -531,3 +543,28 @@ class _Builder:
             if not abs(ball) > size * arb(2) ** -_MAX_CANCELLATION:
                 self.fail(node, "Cannot decide whether this number is zero; simplify it")
         return _Value(expr, ball)
+
+
+def _expansion(expr: sp.Expr) -> int:
+    """A bound on the terms, or on the degree, of an expression when it is multiplied out."""
+    limit = _MAX_EXPANSION + 1
+    if not expr.args:
+        return 1
+    if isinstance(expr, sp.Add):
+        return min(limit, sum(_expansion(a) for a in expr.args))
+    if isinstance(expr, sp.Mul):
+        return min(limit, math.prod(_expansion(a) for a in expr.args))
+    base, exponent = expr.as_base_exp()
+    if exponent is sp.S.One:
+        # a function that may be complex has a real and an imaginary part
+        inner = max(_expansion(a) for a in expr.args)
+        return min(limit, inner if expr.is_extended_real else 2 * inner)
+    # as a polynomial in base**x, base**(c*x) has the degree c
+    degree = max(
+        max(abs(term.as_coeff_Mul()[0].p) if not term.is_Rational else abs(term.p), 1)
+        for term in sp.Add.make_args(exponent)
+    )
+    if degree >= limit:
+        return limit
+    terms = _expansion(base)
+    return min(limit, max(degree, math.comb(int(degree) + terms - 1, terms - 1)))

@@ -14,7 +14,7 @@ from theory.exact.zero import is_zero
 __all__ = ["shorten"]
 
 
-def shorten(e: sp.Expr, ranges: Ranges | None = None, *, seconds: float = 1.0) -> sp.Expr:
+def shorten(e: sp.Expr, ranges: Ranges | None = None, *, seconds: float = 0.8) -> sp.Expr:
     """The shortest form that SymPy proposes and that is proved equal on the whole domain.
 
     Examples
@@ -23,7 +23,7 @@ def shorten(e: sp.Expr, ranges: Ranges | None = None, *, seconds: float = 1.0) -
     >>> shorten(sp.log(x + sp.sqrt(x**2 + 1)))
     asinh(x)
     """
-    if e.is_Atom or e.count_ops() <= 2:
+    if e.is_Atom or e.count_ops() <= 4:
         return e
     candidates = proposal(_forms, e, seconds=seconds) or []
     surd = inverse_hyperbolic(e)
@@ -57,6 +57,9 @@ def _stream(e: sp.Expr) -> Iterator[sp.Expr]:
     yield sp.factor(rational)
     yield sp.expand(rational)
     yield sp.powsimp(sp.expand_log(e))
+    # without regard to signs: what is wrong is not proved equal, and dropped
+    yield sp.powsimp(sp.expand_log(e, force=True))
+    yield sp.simplify(sp.expand_log(e, force=True))
     yield sp.simplify(e)
     yield sp.radsimp(sp.simplify(e))
 

@@ -113,8 +113,7 @@ def _circle(e: sp.Expr, u: sp.Symbol, atoms: list[sp.Expr]) -> Uniformization | 
     rate = unit * slopes[0]
     if rate.could_extract_minus_sign():
         rate = -rate
-    v = sp.Dummy("v", real=True)
-    c, s = sp.Symbol("c", real=True), sp.Symbol("s", real=True)
+    c, s = sp.Dummy("c", real=True), sp.Dummy("s", real=True)
     table = {}
     for t, slope in zip(atoms, slopes, strict=True):
         n = int(sp.cancel(slope / rate))
@@ -126,9 +125,8 @@ def _circle(e: sp.Expr, u: sp.Symbol, atoms: list[sp.Expr]) -> Uniformization | 
         }  # fmt: skip
         table[t] = quotient[t.func]
     inside = e.xreplace(table)
-    if inside.has(u):
+    if inside.has(u) or not inside.is_rational_function(c, s):
         return None
-    del v
     w = sp.Dummy("w", real=True)
     # the rules of Bioche: prefer sin, cos or tan to the half-angle, which jumps at pi
     odd_c = sp.cancel(sp.together(inside.subs(c, -c) / inside)) if inside != 0 else sp.S.One

@@ -18,6 +18,7 @@ from flint import arb
 from theory.errors import DomainError, UnsupportedFormula
 from theory.exact.assumptions import Ranges
 from theory.exact.balls import Program, accurate_digits, precision, rational_ball
+from theory.exact.budget import time_budget
 from theory.exact.field import Field, NormalFormError
 from theory.exact.signs import is_analytic, unbounded
 from theory.exact.verdict import Status, Verdict
@@ -60,7 +61,9 @@ def is_identity(left: sp.Expr, right: sp.Expr, ranges: Ranges | None = None) -> 
     return is_zero(left - right, ranges)
 
 
-def is_zero(e: sp.Expr, ranges: Ranges | None = None, *, bits: int = 2048) -> Verdict:
+def is_zero(
+    e: sp.Expr, ranges: Ranges | None = None, *, bits: int = 2048, seconds: float = 3.0
+) -> Verdict:
     """Whether an expression vanishes wherever it is defined.
 
     Parameters
@@ -71,6 +74,8 @@ def is_zero(e: sp.Expr, ranges: Ranges | None = None, *, bits: int = 2048) -> Ve
         Open intervals that cut the domain down further.
     bits : int
         The highest precision at which a counterexample is looked for.
+    seconds : float
+        Time for the search of a proof.
 
     Raises
     ------
@@ -92,7 +97,8 @@ def is_zero(e: sp.Expr, ranges: Ranges | None = None, *, bits: int = 2048) -> Ve
         return Verdict(Status.PROVED, "both sides are the same expression")
     if e.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise DomainError(f"The expression {original} is not finite.")
-    return _Question(e, back, original, bits).answer()
+    with time_budget(seconds):
+        return _Question(e, back, original, bits).answer()
 
 
 class _Question:

@@ -48,7 +48,9 @@ class Branch:
         return self.lower, self.upper
 
 
-def branch_through(f: sp.Expr, u: sp.Symbol, start: sp.Expr) -> Branch:
+def branch_through(
+    f: sp.Expr, u: sp.Symbol, start: sp.Expr, *, derivative: sp.Expr | None = None
+) -> Branch:
     """The largest interval around `start` on which f is analytic with nonzero derivative.
 
     Raises
@@ -64,7 +66,8 @@ def branch_through(f: sp.Expr, u: sp.Symbol, start: sp.Expr) -> Branch:
     >>> branch_through(u**2, u, sp.Symbol("alpha", positive=True)).range
     (0, oo)
     """
-    derivative = sp.diff(f, u)
+    if derivative is None:
+        derivative = sp.diff(f, u)
     _check_start(f, derivative, u, start)
     half_lines = []
     sign = _sign_of_start(start)

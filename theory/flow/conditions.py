@@ -270,7 +270,7 @@ def _reachable_targets(loss: Loss, link: Link) -> tuple[sp.Expr, sp.Expr]:
 
 
 def _second(loss: Loss, link: Link) -> sp.Expr:
-    if link.name == "identity" or loss.on == "predictor":
+    if link.formula == PREDICTOR or loss.on == "predictor":
         slope = loss.derivative().xreplace({loss.prediction: PREDICTOR})
     else:
         slope = loss.gradient_in_predictor(link)
@@ -280,8 +280,6 @@ def _second(loss: Loss, link: Link) -> sp.Expr:
 def _convex(loss: Loss, link: Link) -> Verdict:
     if is_clipped(loss) and link.formula == PREDICTOR:
         return Verdict(Status.PROVED, "q' is the residual, clipped, which does not decrease")
-    if loss.name == "quartic" and link.formula == PREDICTOR:
-        return Verdict(Status.PROVED, "q'' = 3 (z - y)**2 >= 0")
     curvature = _second(loss, link)
     targets = _reachable_targets(loss, link)
     if curvature.has(sp.Heaviside, sp.DiracDelta, sp.Derivative):
@@ -290,6 +288,12 @@ def _convex(loss: Loss, link: Link) -> Verdict:
     for form in (curvature, sp.together(curvature)):
         if sign_on(form, ranges) == 1:
             return Verdict(Status.PROVED, f"q'' = {curvature} > 0")
+    factors = sp.Mul.make_args(sp.factor_terms(curvature))
+    if all(
+        sign_on(f) == 1 or (f.is_Pow and f.exp.is_Integer and f.exp.is_even and f.exp > 0)
+        for f in factors
+    ):
+        return Verdict(Status.PROVED, f"q'' = {curvature} >= 0")
     found = _witness(curvature, (PREDICTOR, loss.target), (-sp.oo, sp.oo), targets)
     if found is not None:
         return Verdict(Status.REFUTED, "q'' < 0", witness=found)

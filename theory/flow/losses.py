@@ -121,7 +121,7 @@ class Loss:
     --------
     >>> loss = cross_entropy()
     >>> loss.derivative()
-    -y/mu + (1 - y)/(1 - mu)
+    (1 - y)/(1 - mu) - y/mu
     >>> print(loss.targets, "|", loss.minimizer)
     [0, 1] | mu = y
     """
@@ -211,12 +211,23 @@ class Loss:
 
 def _derivative(loss: Loss) -> sp.Expr:
     slope = sp.diff(loss.formula, loss.prediction)
-    if slope.has(sp.Derivative, sp.Heaviside, sp.DiracDelta):
+    smooth = not slope.has(sp.Derivative, sp.Heaviside, sp.DiracDelta)
+    if not smooth or any(_jumps(slope, sign, loss.prediction) for sign in slope.atoms(sp.sign)):
         raise FormulaError(
             f"The loss {loss.formula} is not differentiable in {loss.prediction}; the flow needs "
             "a differentiable loss."
         )
     return slope
+
+
+def _jumps(slope: sp.Expr, sign: sp.Expr, variable: sp.Symbol) -> bool:
+    """Whether the slope jumps where the argument of a sign, linear in the variable, vanishes."""
+    inner = sign.args[0]
+    if variable not in inner.free_symbols or sp.diff(inner, variable).has(variable):
+        return False
+    root = variable - inner / sp.diff(inner, variable)
+    jump = slope.xreplace({sign: sp.S.One}) - slope.xreplace({sign: sp.S.NegativeOne})
+    return bool(sp.expand(jump.subs(variable, sp.expand(root))) != 0)
 
 
 # -------------------------------------------------------------------------------------------------
@@ -396,7 +407,7 @@ def _weight(loss: Loss) -> sp.Expr | None:
 
 
 def residual_sign(loss: Loss) -> Verdict:
-    r"""Whether $\partial_\mu\ell$ has the sign of $\mu - y$, hence the minimum is at $\mu = y$ only.
+    r"""Whether $\partial_\mu\ell$ has the sign of $\mu - y$: the only minimum is at $\mu = y$.
 
     Examples
     --------

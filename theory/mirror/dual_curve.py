@@ -18,13 +18,25 @@ from typing import Any
 
 import sympy as sp
 
-from theory.errors import AssumptionError, FormulaError, StartError, UnknownName
+from theory.errors import (
+    AssumptionError,
+    DomainError,
+    FormulaError,
+    StartError,
+    UnknownName,
+    UnsupportedFormula,
+)
 from theory.exact.antiderivative import Antiderivative, antiderivative
 from theory.exact.assumptions import Ranges
 from theory.exact.inverse import inverse
+from theory.exact.balls import sign_of_number
+from theory.exact.limits import certified_limit
 from theory.exact.parsing import parse
+from theory.exact.guard import proposal
 from theory.exact.shorten import shorten
+from theory.exact.signs import sign_on
 from theory.exact.verdict import Certificate
+from theory.exact.zero import is_zero
 from theory.flow.branch import Branch, branch_through
 from theory.flow.clock import Block, blocks
 from theory.flow.parametrization import Elementwise
@@ -247,69 +259,89 @@ def _inside(branch: Branch, start: sp.Expr) -> sp.Rational | None:
 
 
 def _parameter_flow(
-    block: Block, j: int, start: sp.Expr, clock: sp.Symbol
+    block: Block, j: int, start: sp.Expr, clock: sp.Expr
 ) -> tuple[Branch, sp.Expr, list[Certificate]] | None:
-    """theta_j as a function of the block's clock, $Q_j^{-1}(\\tau + Q_j(\\theta_{j0}))$."""
+    r"""theta_j as a function of the block's clock, $Q_j^{-1}(\tau + Q_j(\theta_{j0}))$."""
     s, p, field = block.parameters[j], block.rates[j], block.fields[j]
-    if block.clock == 1:
-        branch = branch_through(block_part(block, j), s, start)
-    else:
-        branch = _field_branch(field, s, start)
-    v = branch.symbol
-    local = field.xreplace({s: v})
-    ranges = {v: branch.range}
-    q = antiderivative(1 / (p * local), v, reference=_inside(branch, start), ranges=ranges)
+    working = s
+    if not (s.is_positive or s.is_negative) and _needs_positive(field, s) and start.is_positive:
+        working = sp.Symbol(s.name, positive=True)
+    local = field.xreplace({s: working})
+    q = antiderivative(1 / (p * local), working, reference=_near(start))
     if q is None:
         return None
+    branch = branch_through(q.expression, working, start, derivative=1 / (p * local))
+    v = branch.symbol
+    expression = q.expression.xreplace({working: v})
     y = sp.Dummy("y", real=True)
-    image: dict[sp.Symbol, tuple[sp.Expr, sp.Expr]] = dict(ranges)
-    image[y] = _image(q.expression, v, branch)
-    back = inverse(q.expression, v, y, reference=start if start.free_symbols else _inside(branch, start), ranges=image)
-    if back is None:
+    ranges: dict[sp.Symbol, tuple[sp.Expr, sp.Expr]] = {v: branch.range}
+    if not (expression.free_symbols - {v}):
+        ranges[y] = _image(expression, v, branch)
+    reference = start if start.free_symbols else _inside(branch, start)
+    back = inverse(expression, v, y, reference=reference, ranges=ranges)
+    at_start = expression.subs(v, start)
+    if back is None or at_start.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         return None
-    at_start = q.expression.subs(v, start)
-    if at_start.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
-        return None
-    theta = back.expression.xreplace({y: clock + at_start})
+    theta = _gather(back.expression.xreplace({y: clock + at_start}))
     return branch, theta, [q.certificate, back.certificate]
 
 
-def block_part(block: Block, j: int) -> sp.Expr:
-    """The summand of a sum that belongs to one parameter."""
-    s = block.parameters[j]
-    return sp.Add(*(t for t in sp.Add.make_args(block.formula) if s in t.free_symbols))
+def _gather(e: sp.Expr) -> sp.Expr:
+    """Multiply constants into the sums below powers: (c (t + b))**k as (c t + c b)**k."""
+    def distributed(a: sp.Expr) -> sp.Expr:
+        sums = [g for g in a.base.args if g.is_Add]
+        sums.sort(key=lambda g: -len(g.free_symbols))
+        constant = sp.Mul(*(g for g in a.base.args if g is not sums[0]))
+        return sp.Pow(sp.Add(*(constant * t for t in sums[0].args)), a.exp)
+
+    return e.replace(
+        lambda a: a.is_Pow and a.base.is_Mul and sum(g.is_Add for g in a.base.args) >= 1,
+        distributed,
+    )
 
 
-def _field_branch(field: sp.Expr, s: sp.Symbol, start: sp.Expr) -> Branch:
-    """The interval around a start on which a field has one sign: where its quadrature is monotone."""
-    if sp.simplify(field.subs(s, start)) == 0:
-        raise StartError(f"The parameter {s.name} is stuck at {start}.")
-    t = sp.Dummy("t")
-    del t
-    sign = 1 if start.is_positive else -1 if start.is_negative else 0
-    symbol = (
-        s if s.is_positive or s.is_negative
-        else sp.Symbol(s.name, positive=True) if sign == 1
-        else sp.Symbol(s.name, negative=True) if sign == -1
-        else sp.Symbol(s.name, real=True)
-    )  # fmt: skip
-    lower = sp.S.Zero if symbol.is_positive else -sp.oo
-    upper = sp.S.Zero if symbol.is_negative else sp.oo
-    return Branch(symbol, lower, upper, 1, True)
+def denested(e: sp.Expr) -> sp.Expr:
+    """Nested powers of positive bases multiplied out, where that is proved equal."""
+    candidate = sp.powdenest(e, force=True)
+    if candidate != e:
+        try:
+            if is_zero(candidate - e).proved:
+                return candidate
+        except (DomainError, UnsupportedFormula):
+            return e
+    return e
+
+
+def _needs_positive(field: sp.Expr, s: sp.Symbol) -> bool:
+    """Whether a field is at home on the positive axis: powers or logarithms of the parameter."""
+    return any(
+        not a.exp.is_Integer if a.is_Pow else True
+        for a in field.atoms(sp.Pow, sp.log)
+        if s in (a.base if a.is_Pow else a.args[0]).free_symbols
+    )
+
+
+def _near(start: sp.Expr) -> sp.Rational | None:
+    """A rational value of the start, for reading off signs."""
+    if start.is_Rational and start != 0:
+        return start
+    if start.is_number and start != 0:
+        return sp.Rational(str(sp.N(start, 12)))
+    if start.is_negative:
+        return sp.Rational(-3, 7)
+    return None
 
 
 def _image(q: sp.Expr, v: sp.Symbol, branch: Branch) -> tuple[sp.Expr, sp.Expr]:
     """The range of a monotone function on a branch, where the limits are simple; else the line."""
-    from theory.exact.limits import certified_limit
-
     ends = []
     for end, direction in ((branch.lower, "+"), (branch.upper, "-")):
         limit = certified_limit(q, v, end, direction, seconds=1.0)
-        if limit is None or limit.value.free_symbols & {v}:
+        if limit is None or limit.value.free_symbols:
             return -sp.oo, sp.oo
         ends.append(limit.value)
     a, b = ends
-    if (b - a).is_negative or (a is sp.oo) or (b == -sp.oo):
+    if a is sp.oo or b == -sp.oo or sign_of_number(b - a) == -1:
         a, b = b, a
     return a, b
 
@@ -343,14 +375,41 @@ def _sum(
             for b in parts
         )
     )
-    x = tidy_exponentials(x, xi)
-    closed = antiderivative(x, xi, reference=sp.Rational(1, 97))
-    if closed is not None:
-        certificates.append(closed.certificate)
+    x = tidy_exponentials(denested(x), xi)
+    conjugate = _sum_conjugate(constant * xi, parts, thetas, branches, table)
+    if conjugate is None:
+        closed = antiderivative(x, xi, reference=sp.Rational(1, 97))
+        if closed is not None:
+            certificates.append(closed.certificate)
+        conjugate = _definite(x, xi, sp.S.Zero, closed)
     return DualCurve(
         rho, values, tuple(branches[s] for s in rho.parameters), xi, (-sp.oo, sp.oo), sp.S.Zero,
-        theta, x, xi, _definite(x, xi, sp.S.Zero, closed), "sum", tuple(certificates),
+        theta, x, xi, tidy_exponentials(denested(conjugate), xi), "sum", tuple(certificates),
     )  # fmt: skip
+
+
+def _sum_conjugate(
+    start: sp.Expr,
+    parts: tuple[Block, ...],
+    thetas: Mapping[sp.Symbol, sp.Expr],
+    branches: Mapping[sp.Symbol, Branch],
+    table: Mapping[sp.Symbol, sp.Expr],
+) -> sp.Expr | None:
+    r"""$F^*(\xi) = \sum_j \int \rho_j/(p_j\rho_j')\,d\theta_j$ along the curve."""
+    total = start
+    for block in parts:
+        s, (p,), (field,) = block.parameters[0], block.rates, block.fields
+        v = branches[s].symbol
+        area = antiderivative(
+            (block.formula / (p * field)).xreplace({s: v}), v, reference=_near(table[s])
+        )
+        if area is None:
+            return None
+        at_start = area.expression.subs(v, table[s])
+        if at_start.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+            return None
+        total += area.expression.subs(v, thetas[s]) - at_start
+    return total
 
 
 def _common_clock(
@@ -359,6 +418,11 @@ def _common_clock(
     block: Block,
     table: Mapping[sp.Symbol, sp.Expr],
 ) -> DualCurve | None:
+    """A block with one clock: by the clock itself, or by a parameter that passes a zero of it."""
+    assert block.clock is not None
+    pivot = _pivot(block, table)
+    if pivot is not None:
+        return _by_parameter(rho, values, block, table, pivot)
     tau = sp.Symbol("tau", real=True)
     thetas: list[sp.Expr] = []
     branches: list[Branch] = []
@@ -369,13 +433,12 @@ def _common_clock(
         except StartError:
             return None
         if solved is None:
-            return None
+            return _by_parameter(rho, values, block, table, j)
         branch, theta, proofs = solved
         branches.append(branch)
         thetas.append(theta)
         certificates += proofs
     substitution = dict(zip(block.parameters, thetas, strict=True))
-    assert block.clock is not None
     clock = sp.powsimp(block.clock.subs(substitution, simultaneous=True))
     x = sp.powsimp(rho.formula.subs(substitution, simultaneous=True))
     dual = antiderivative(1 / clock, tau, reference=sp.Rational(1, 97))
@@ -384,6 +447,86 @@ def _common_clock(
     return DualCurve(
         rho, values, tuple(branches), tau, (-sp.oo, sp.oo), sp.S.Zero, tuple(thetas), x,
         _definite(1 / clock, tau, sp.S.Zero, dual), _definite(x / clock, tau, sp.S.Zero, area),
+        "product", tuple(certificates),
+    )  # fmt: skip
+
+
+def _pivot(block: Block, table: Mapping[sp.Symbol, sp.Expr]) -> int | None:
+    r"""The parameter whose factor of the clock reaches zero first as the clock runs down.
+
+    The clock $d\tau = \rho\,d\xi$ of a product cannot pass a zero of a factor, but the curve can:
+    u v goes through v = 0 with u > 0. There v is the parameter to use. Factors that reach zero
+    together (a balanced start) do so at infinite $\xi$ only.
+    """
+    times: list[tuple[int, sp.Expr]] = []
+    for j, (s, p, field) in enumerate(zip(block.parameters, block.rates, block.fields, strict=True)):
+        inverse_field = sp.together(1 / field)
+        zeros = proposal(_real_zeros, inverse_field, s, seconds=1.5) or []
+        start = table[s]
+        q = antiderivative(sp.powsimp(1 / (p * field)), s, reference=_near(start))
+        if q is None:
+            continue
+        for zero in zeros:
+            gap = q.expression.subs(s, start) - q.expression.subs(s, zero)
+            if not gap.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+                times.append((j, sp.expand(gap)))
+    if not times:
+        return None
+    # the smallest gap is reached first; ties are balanced
+    for j, gap in times:
+        others = [g for i, g in times if i != j]
+        if all(sign_on(g - gap) == 1 for g in others):
+            return j
+    return None
+
+
+def _real_zeros(e: sp.Expr, s: sp.Symbol) -> list[sp.Expr]:
+    plain = sp.Dummy("s", real=True)
+    found = sp.solve(sp.fraction(e)[0].xreplace({s: plain}), plain)
+    return [z for z in found if isinstance(z, sp.Expr) and z.is_real]
+
+
+def _by_parameter(
+    rho: Elementwise,
+    values: tuple[sp.Expr, ...],
+    block: Block,
+    table: Mapping[sp.Symbol, sp.Expr],
+    pivot: int,
+) -> DualCurve | None:
+    """The curve with one of its own parameters as s; the others follow by the conservation laws."""
+    r = block.parameters[pivot]
+    s = r if r.is_positive or r.is_negative else sp.Symbol(r.name, real=True)
+    p, field = block.rates[pivot], block.fields[pivot].xreplace({r: s})
+    q = antiderivative(sp.powsimp(1 / (p * field)), s, reference=_near(table[r]))
+    if q is None:
+        return None
+    time = q.expression - q.expression.subs(s, table[r])
+    thetas: dict[sp.Symbol, sp.Expr] = {r: s}
+    certificates = [q.certificate]
+    branches: dict[sp.Symbol, Branch | None] = {r: None}
+    tau = sp.Dummy("tau", real=True)
+    for j, other in enumerate(block.parameters):
+        if j == pivot:
+            continue
+        try:
+            solved = _parameter_flow(block, j, table[other], tau)
+        except StartError:
+            return None
+        if solved is None:
+            return None
+        branches[other], theta, proofs = solved
+        thetas[other] = shorten(theta.xreplace({tau: time}), seconds=0.7)
+        certificates += proofs
+    along = {k: v for k, v in thetas.items() if k != r} | {r: s}
+    x = rho.formula.subs(along, simultaneous=True)
+    slope = shorten(p * sp.diff(rho.formula, r).subs(along, simultaneous=True), seconds=0.7)
+    dual = antiderivative(1 / slope, s, reference=sp.Rational(1, 97))
+    area = antiderivative(sp.powsimp(x / slope), s, reference=sp.Rational(1, 97))
+    certificates += [a.certificate for a in (dual, area) if a is not None]
+    return DualCurve(
+        rho, values, tuple(branches[k] for k in rho.parameters), s, (-sp.oo, sp.oo), table[r],
+        tuple(thetas[k] for k in rho.parameters), x,
+        _definite(1 / slope, s, table[r], dual), _definite(x / slope, s, table[r], area),
         "product", tuple(certificates),
     )  # fmt: skip
 

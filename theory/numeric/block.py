@@ -47,12 +47,13 @@ class Block:
     rates: Array
     lower: Array
     upper: Array
+    bounded: bool
     _rho: Callable[..., tuple[Array, ...]]
     _gradient: Callable[..., tuple[Array, ...]]
     _hessian: Callable[..., tuple[Array, ...]]
 
     def rho(self, theta: Array) -> Array:
-        """x of shape (d,) for theta of shape (k, d); NaN outside of the domain."""
+        r"""$x = \rho(\theta)$, shape (d,) for theta of shape (k, d); NaN outside of the domain."""
         return self._masked(theta, self._rho(*theta)[0])
 
     def gradient(self, theta: Array) -> Array:
@@ -65,7 +66,7 @@ class Block:
 
     def field(self, theta: Array) -> Array:
         r"""$d\theta/d\xi = P\,\nabla\rho$, shape (k, d); NaN outside of the domain."""
-        return self._masked(theta, self.rates * np.stack(self._gradient(*theta)))
+        return self._masked(theta, self.rates * np.array(self._gradient(*theta)))
 
     def geometry(self, theta: Array) -> Geometry:
         """Value, speed and curvature at theta, shape (k, d)."""
@@ -83,7 +84,7 @@ class Block:
         return Geometry(self.rho(theta), speed, slope, radius)
 
     def _masked(self, theta: Array, value: Array) -> Array:
-        if not (np.isfinite(self.lower).any() or np.isfinite(self.upper).any()):
+        if not self.bounded:
             return value
         outside = np.any((theta < self.lower) | (theta > self.upper), axis=0)
         return np.where(outside, np.nan, value)
@@ -112,6 +113,7 @@ def _compile(
         rates=np.array([[float(p.subs(values))] for p in parametrization.rates]),
         lower=ranges[:, :1],
         upper=ranges[:, 1:],
+        bounded=bool(np.isfinite(ranges).any()),
         _rho=compile_expressions([rho], theta),
         _gradient=compile_expressions(gradient, theta),
         _hessian=compile_expressions(hessian, theta),

@@ -165,7 +165,9 @@ def compile_expressions(
         if len(values) != count:
             raise ShapeError(f"Expected {count} arguments but got {len(values)}.")
         arrays = [np.asarray(v, dtype=np.float64) for v in values]
-        shape = np.broadcast_shapes(*(a.shape for a in arrays))
+        shape = arrays[0].shape if arrays else ()
+        if any(a.shape != shape for a in arrays):
+            shape = np.broadcast_shapes(*(a.shape for a in arrays))
         with np.errstate(all="ignore"):
             results = compiled(*arrays)
         out = []
@@ -347,6 +349,10 @@ def _log(argument: sp.Expr, visit: Callable[[Any], Any]) -> Any:
                 if c.is_positive:
                     return _call("asinh", visit(e / sp.sqrt(c))) + visit(sp.log(c)) / 2
         number, rest = argument.as_coeff_Add()
+        if number == -1 and isinstance(rest, sp.exp):
+            # log(e^w - 1) = w + log(1 - e^{-w}) neither overflows nor cancels
+            w = visit(rest.args[0])
+            return w + _call("log", -_call("expm1", -w))
         if number.is_positive:
             value = _call("log1p", visit(rest / number))
             return value if number == 1 else value + visit(sp.log(number))

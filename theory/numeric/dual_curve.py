@@ -1,4 +1,4 @@
-r"""The dual curve of every coordinate: $d\theta/d\xi = P\,\nabla\rho(\theta)$, $\theta(0) = \theta_0$.
+r"""The dual curve of a coordinate: $d\theta/d\xi = P\,\nabla\rho(\theta)$, $\theta(0) = \theta_0$.
 
 Along it $x = \rho(\theta(\xi))$ increases with $dx/d\xi = M$. The curve is a flow, so it can be
 continued from any of its points: what is needed near a pole of $\xi$, where the distance to the
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import sympy as sp
 
-from theory.errors import DomainError, FormulaError
+from theory.errors import FormulaError
 from theory.flow.parametrization import Elementwise
 from theory.numeric.block import Block, Geometry, prepare
 from theory.numeric.compile import Array, compile_expressions
@@ -106,13 +106,15 @@ class NumericCurve:
         """Value, speed and curvature of the curves at theta, shape (k, d)."""
         return self.block.geometry(theta)
 
-    def advance(self, theta: Array, dxi: Array) -> tuple[Array, np.ndarray]:
+    def advance(self, theta: Array, dxi: Array, *, finest: float = 0.0) -> tuple[Array, np.ndarray]:
         r"""Continue every curve from theta by dxi.
 
         Parameters
         ----------
         theta : ndarray, shape (k, d)
         dxi : ndarray, shape (d,)
+        finest : float
+            Give up on ends that are closer to a pole than about this share of dxi.
 
         Returns
         -------
@@ -130,10 +132,12 @@ class NumericCurve:
             # k increases; a closed form continued beyond a pole does not
             inside &= (x_new - x_old) * np.sign(dxi) >= -1e-9 * (np.abs(x_new) + np.abs(x_old))
         else:
-            new, _, inside = self.travel(theta, dxi)
+            new, _, inside = self.travel(theta, dxi, finest=finest)
         return np.where(inside, new, np.nan), inside
 
-    def travel(self, theta: Array, dxi: Array) -> tuple[Array, Array, np.ndarray]:
+    def travel(
+        self, theta: Array, dxi: Array, *, finest: float = 0.0
+    ) -> tuple[Array, Array, np.ndarray]:
         """Integrate the curves, and say how far each of them exists.
 
         Returns
@@ -152,6 +156,8 @@ class NumericCurve:
             np.where(usable, dxi, 0.0),
             first,
             rtol=self.rtol,
+            finest=finest,
+            max_steps=1000 if finest > 0 else 20_000,
         )
         return end.y, end.reached, end.inside & usable
 
@@ -182,7 +188,7 @@ class NumericCurve:
         return np.where(end.inside, end.y[k], np.nan)
 
     def reach(self) -> tuple[Array, Array]:
-        r"""The ends $(\inf k, \sup k)$ of the reachable x of every coordinate, each of shape (d,)."""
+        r"""The ends $\inf k$ and $\sup k$ of the reachable x, each of shape (d,)."""
         return self._extreme(-1.0), self._extreme(1.0)
 
     def _first_step(self, theta: Array) -> Array:
@@ -233,7 +239,7 @@ class NumericCurve:
         rounded = self.block.rho(np.round(last, 7))[ended]
         with np.errstate(invalid="ignore"):
             near = np.abs(rounded - out) <= 1e-4 * (np.abs(out) + np.abs(steps[2]))
-        out = np.where(near, rounded, out)
+        out = np.where(near & np.isfinite(out), rounded, out)
         return np.where(np.abs(out) < 1e-12 * np.abs(self.block.rho(theta)[ended]), 0.0, out)
 
 
@@ -283,9 +289,7 @@ def numeric_curve(
         domain = _compile_ends([e.subs(values) for e in closed_form.domain], symbols)
     if closed_form.conjugate is not None:
         conjugate = compile_expressions([closed_form.conjugate.subs(values)], arguments)
-    fast = NumericCurve(
-        block, theta0, compile_expressions(formulas, arguments), domain, conjugate
-    )
+    fast = NumericCurve(block, theta0, compile_expressions(formulas, arguments), domain, conjugate)
     _compare(fast, curve)
     return fast
 

@@ -23,6 +23,8 @@ _E3 = np.asarray(DOP853.E3)
 _E5 = np.asarray(DOP853.E5)
 # beyond this size a component counts as blown up
 _HUGE = 1e150
+# below this size a component has no relative accuracy left to keep
+_TINY = 1e-280
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def integrate_lanes(
     *,
     rtol: float = 1e-12,
     max_steps: int = 20_000,
+    finest: float = 0.0,
 ) -> LaneResult:
     r"""Integrate $y' = f(y)$ from $y_0$ over a signed length of its own in every lane.
 
@@ -69,12 +72,15 @@ def integrate_lanes(
         component may start at 1e-100.
     max_steps : int
         Budget of a lane; a lane that exceeds it counts as outside.
+    finest : float
+        When positive: stop all lanes as soon as one needs steps below this share of its length,
+        for callers who have no use for an end that close to a pole.
 
     Examples
     --------
     >>> import numpy as np
     >>> end = integrate_lanes(
-    ...     lambda y, lanes: y**2, np.array([[1.0, 1.0]]), np.array([0.5, 2.0]), np.array([0.1, 0.1])
+    ...     lambda y, lanes: y**2, np.ones((1, 2)), np.array([0.5, 2.0]), np.full(2, 0.1)
     ... )
     >>> end.inside.tolist(), end.reached.round(9).tolist()
     ([True, False], [0.5, 1.0])
@@ -93,25 +99,28 @@ def integrate_lanes(
             break
         h = step[live] * sign[live]
         y_old = y[:, live]
-        k = np.empty((_STAGES + 1, *y_old.shape))
-        k[0] = f
+        # stages are rows: a product of a row of coefficients with them is one call of BLAS
+        shape = y_old.shape
+        k = np.empty((_STAGES + 1, y_old.size))
+        k[0] = f.ravel()
         with np.errstate(all="ignore"):
             for s in range(1, _STAGES):
-                k[s] = field(y_old + h * np.tensordot(_A[s, :s], k[:s], axes=1), live)
-            y_new = y_old + h * np.tensordot(_B, k[:_STAGES], axes=1)
-            k[_STAGES] = field(y_new, live)
-            scale = rtol * np.maximum(np.abs(y_old), np.abs(y_new)) + 1e-320
-            e5 = np.abs(h * np.tensordot(_E5, k, axes=1)) / scale
-            e3 = np.abs(h * np.tensordot(_E3, k, axes=1)) / scale
+                k[s] = field(y_old + h * (_A[s, :s] @ k[:s]).reshape(shape), live).ravel()
+            y_new = y_old + h * (_B @ k[:_STAGES]).reshape(shape)
+            f_new = field(y_new, live)
+            k[_STAGES] = f_new.ravel()
+            scale = rtol * np.maximum(np.maximum(np.abs(y_old), np.abs(y_new)), _TINY)
+            e5 = np.abs(h * (_E5 @ k).reshape(shape)) / scale
+            e3 = np.abs(h * (_E3 @ k).reshape(shape)) / scale
             ratio = np.where(e5 > 0, e5 / np.hypot(e5, 0.1 * e3), 0.0)
             error = np.max(e5 * ratio, axis=0)
-            fine = np.all(np.isfinite(k[_STAGES]), axis=0) & np.all(np.abs(y_new) < _HUGE, axis=0)
+            fine = np.all(np.isfinite(f_new), axis=0) & np.all(np.abs(y_new) < _HUGE, axis=0)
             accepted = fine & (error < 1)
             factor = np.where(
                 np.isfinite(error), np.clip(0.9 * np.maximum(error, 1e-16) ** -0.125, 0.2, 6), 0.2
             )
         factor = np.where(accepted, factor, np.minimum(factor, 0.5))
-        f = np.where(accepted, k[_STAGES], f)
+        f = np.where(accepted, f_new, f)
         y[:, live] = np.where(accepted, y_new, y_old)
         done[live] += np.where(accepted, step[live], 0.0)
         left = total[live] - done[live]
@@ -121,7 +130,11 @@ def integrate_lanes(
         close = step[live] >= left * (1 - 1e-12)
         step[live] = np.where(close, left, step[live])
         stuck = ~finished & ((done[live] + step[live] == done[live]) | (step[live] < 1e-300))
+        if finest > 0:
+            stuck |= ~finished & (factor < 1) & (step[live] < finest * total[live])
         inside[live[stuck]] = False
+        if finest > 0 and stuck.any():
+            break
         keep = ~(finished | stuck)
         live, f = live[keep], f[:, keep]
     inside[live] = False

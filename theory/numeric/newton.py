@@ -22,6 +22,10 @@ from theory.numeric.dual_curve import NumericCurve
 __all__ = ["DualSolution", "relative_residual", "solve_dual"]
 
 
+# a step that ends closer to a pole than this share of its length is too long anyway
+_FINEST = 1e-6
+
+
 @dataclass(frozen=True)
 class DualSolution:
     """End of the iteration.
@@ -107,7 +111,18 @@ class _State:
     theta: Array
     geometry: Geometry
     multipliers: Array
-    nit: int = 0
+    nit: int
+    # of the step on the path: in the sum it may be below rounding
+    increment: Array
+
+    def advance(self, theta: Array, geometry: Geometry, increment: Array) -> None:
+        self.theta, self.geometry = theta, geometry
+        self.multipliers = self.multipliers + increment
+        self.increment = self.increment + increment
+
+    def copy(self) -> _State:
+        zero = np.zeros_like(self.increment)
+        return _State(self.theta, self.geometry, self.multipliers, self.nit, zero)
 
 
 def solve_dual(
@@ -131,12 +146,14 @@ def solve_dual(
     max_iterations : int
         Budget of Newton steps.
     """
-    state = _State(curve.theta0, curve.geometry(curve.theta0), np.zeros(A.shape[0]))
+    zero = np.zeros(A.shape[0])
+    state = _State(curve.theta0, curve.geometry(curve.theta0), zero, 0, zero)
     z0 = A @ state.geometry.x
     delta = target - z0
     if relative_residual(A, state.geometry.x, target) <= rtol:
         return _finish(curve, A, target, state, rtol, 1.0)
-    share, unit, reach = 0.0, 0.0, 1.0
+    share, unit, reach, growth, order = 0.0, 0.0, 1.0, 3.0, 0.0
+    attempts, mark = 0, 0.0
     while share < 1.0:
         solve, gamma = _normal_equations(A, state.geometry.speed)
         w = solve(delta) / gamma
@@ -149,7 +166,11 @@ def solve_dual(
             unit = 1.0 / pace
         moved = False
         while not moved:
-            if reach < 1e-5 or state.nit >= max_iterations:
+            attempts += 1
+            stalled = False
+            if attempts % 15 == 0:
+                stalled, mark = share + unit < 1.02 * mark, share + unit
+            if stalled or reach < 1e-3 or state.nit >= max_iterations:
                 return _give_up(
                     A,
                     target,
@@ -157,39 +178,56 @@ def solve_dual(
                     share,
                     f"the path of targets stops at the share {share:.6g} after {state.nit} steps",
                 )
-            # log-linear in share + unit: x grows like exp(xi) while the start is forgotten
             span = min(reach / (pace * (share + unit)), 600.0)
             following = (share + unit) * np.exp(span) - unit
             if following >= 1.0:
                 following = 1.0
                 span = float(np.log((1.0 + unit) / (share + unit)))
-            length = (share + unit) * span / gamma
-            theta, inside = curve.advance(state.theta, direction * length)
+            length = (share + unit) * _growth(span, order) / gamma
+            theta, inside = curve.advance(state.theta, direction * length, finest=_FINEST)
             if inside.all():
-                trial = _State(
-                    theta,
-                    curve.geometry(theta),
-                    state.multipliers + w * length,
-                    state.nit,
-                )
+                trial = state.copy()
+                trial.advance(theta, curve.geometry(theta), w * length)
                 z = target if following == 1.0 else z0 + following * delta
-                tolerance = 0.1 * (following + unit) * float(np.max(np.abs(delta)))
+                tolerance = 1e-4 * (following + unit) * float(np.max(np.abs(delta)))
                 steps = _correct(curve, A, z, tolerance, trial)
                 state.nit = trial.nit
                 moved = steps is not None
             if moved and steps is not None:
+                unit_w = w / np.max(np.abs(w))
+                change = trial.increment * gamma / np.max(np.abs(w))
+                covered = float(unit_w @ change) / float(unit_w @ unit_w)
+                order = _growth_order(span, covered / (share + unit))
                 state, share = trial, float(following)
-                reach *= 2.5 if steps <= 2 else (1.0 if steps <= 5 else 0.5)
+                reach *= growth if steps <= 4 else (1.0 if steps <= 7 else 0.5)
             else:
-                reach /= 4.0
+                reach, growth = reach / 3.0, 1.25
     _polish(curve, A, target, state, rtol)
     return _finish(curve, A, target, state, rtol, share)
+
+
+def _growth(span: float, order: float) -> float:
+    r"""Length in $\xi$, in units of $x/x'$, in which x grows by $e^{span}$.
+
+    When $x \propto (p - \xi)^{-1/b}$ with the order b this is $(1 - e^{-b\,span})/b$; b = 0 is
+    exponential growth, b = -1 linear growth, b > 0 a pole.
+    """
+    return span if abs(order * span) < 1e-8 else -float(np.expm1(-order * span)) / order
+
+
+def _growth_order(span: float, covered: float) -> float:
+    """The order with which `_growth` would have met the step just made."""
+    low, high = -1.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _growth(span, middle) > covered else (low, middle)
+    return (low + high) / 2
 
 
 def _correct(
     curve: NumericCurve, A: Array, z: Array, tolerance: float, state: _State
 ) -> int | None:
-    """Damped Newton steps until the residual is below `tolerance`; None when it does not get there."""
+    """Damped Newton steps until the residual is below `tolerance`; None when it stays above."""
     for step in range(12):
         residual = A @ state.geometry.x - z
         if not np.isfinite(residual).all():
@@ -201,9 +239,7 @@ def _correct(
     return None
 
 
-def _newton_step(
-    curve: NumericCurve, A: Array, z: Array, residual: Array, state: _State
-) -> bool:
+def _newton_step(curve: NumericCurve, A: Array, z: Array, residual: Array, state: _State) -> bool:
     solve, gamma = _normal_equations(A, state.geometry.speed)
     w = -solve(residual) / gamma
     if not np.isfinite(w).all():
@@ -217,7 +253,7 @@ def _newton_step(
     t = 1.0
     state.nit += 1
     for _ in range(30):
-        theta, inside = curve.advance(state.theta, t * direction)
+        theta, inside = curve.advance(state.theta, t * direction, finest=_FINEST)
         if not inside.all():
             t *= 0.25
             continue
@@ -227,8 +263,7 @@ def _newton_step(
         # no value of F* is needed
         ratio = float(unit @ (gap / size)) / slope if slope != 0.0 else 0.0
         if np.isfinite(ratio) and ratio >= -0.5 and np.isfinite(geometry.slope).all():
-            state.theta, state.geometry = theta, geometry
-            state.multipliers = state.multipliers + (t / gamma) * w
+            state.advance(theta, geometry, (t / gamma) * w)
             return True
         t *= max(0.1, min(0.5, 1.0 / (1.0 - ratio))) if np.isfinite(ratio) else 0.25
     return False
@@ -240,7 +275,7 @@ def _polish(curve: NumericCurve, A: Array, z: Array, state: _State, rtol: float)
     for _ in range(40):
         if best <= 4 * np.finfo(float).eps:
             return
-        trial = _State(state.theta, state.geometry, state.multipliers, state.nit)
+        trial = state.copy()
         moved = _newton_step(curve, A, z, A @ trial.geometry.x - z, trial)
         state.nit = trial.nit
         if not moved:
@@ -250,8 +285,7 @@ def _polish(curve: NumericCurve, A: Array, z: Array, state: _State, rtol: float)
             if best <= rtol or value >= 2 * best:
                 return
         else:
-            state.theta, state.geometry = trial.theta, trial.geometry
-            state.multipliers = trial.multipliers
+            state.advance(trial.theta, trial.geometry, trial.increment)
         if best <= rtol and value > 0.25 * best:
             return
         best = min(best, value)

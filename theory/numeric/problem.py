@@ -60,9 +60,9 @@ class Regression:
                 raise DataError(f"Expected a real matrix A but got dtype {A.dtype}.")
             matrix = A
         elif sparse.issparse(A):
-            _require_real(A.data, "A")
-            matrix = sparse.csr_array(A, dtype=np.float64)
-            entries = matrix.tocoo()
+            source: Any = A
+            entries: Any = sparse.coo_array(source)
+            _require_real(entries.data, "A")
             bad = ~np.isfinite(entries.data)
             if bad.any():
                 first = int(np.argmax(bad))
@@ -70,6 +70,7 @@ class Regression:
                     f"Expected finite entries but got A[{entries.row[first]}, "
                     f"{entries.col[first]}] = {entries.data[first]}."
                 )
+            matrix = sparse.csr_array(entries.astype(np.float64))
         else:
             matrix = _finite_array(A, "A")
             if matrix.ndim != 2:

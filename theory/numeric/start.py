@@ -110,7 +110,7 @@ def _by_name(parametrization: Elementwise, start: Start) -> dict[str, Any]:
     known = {s.name: s for s in (*parametrization.parameters, *parametrization.constants)}
     by_name: dict[str, Any] = {}
     for key, value in start.items():
-        name = getattr(key, "name", key)
+        name = str(getattr(key, "name", key))
         if name not in known:
             raise StartError(
                 f"The start names {name!r}, which is not in {parametrization}; "
@@ -142,7 +142,9 @@ def _row(symbol: sp.Symbol, value: Any, d: int) -> Array:
             raise TypeError(f"dtype {array.dtype}")
         array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise StartError(f"Expected real numbers for {symbol} but got {value!r}: {error}.") from error
+        raise StartError(
+            f"Expected real numbers for {symbol} but got {value!r}: {error}."
+        ) from error
     if array.ndim == 0:
         row = np.full(d, float(array))
     elif array.shape == (d,):

@@ -1,0 +1,212 @@
+r"""The ends of the dual curve: domain of $\xi$, reachable x, Legendre type, finite-time exit.
+
+At a finite end of the reachable interval the potential is essentially smooth exactly when $\xi$
+is infinite there ($|F'| = \infty$). Otherwise the flow can arrive at the end in finite time, and
+targets beyond it are not reached (dossier statement B-T3, cf. H.-H. Chou, J. Maly, D. Stöger,
+arXiv 2308.04921).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from theory.exact.balls import sign_of_number
+from theory.exact.limits import certified_limit
+from theory.exact.signs import sign_on
+from theory.exact.verdict import Status, Verdict
+from theory.mirror.dual_curve import DualCurve
+
+__all__ = ["CurveEnds", "curve_ends"]
+
+
+@dataclass(frozen=True, slots=True)
+class CurveEnds:
+    """Where the dual curve begins and ends; None for an end that is not known in closed form.
+
+    Parameters
+    ----------
+    dual : pair of sympy.Expr or None
+        The open interval of xi.
+    x : pair of sympy.Expr or None
+        The open interval of reachable x.
+    """
+
+    dual: tuple[sp.Expr | None, sp.Expr | None]
+    x: tuple[sp.Expr | None, sp.Expr | None]
+
+    @property
+    def legendre(self) -> Verdict:
+        """Whether the potential is of Legendre type on the reachable interval.
+
+        It is strictly convex there, F'' = 1/M with 0 < M < oo; it is essentially smooth when xi is
+        infinite at every finite end of the reachable interval.
+        """
+        for side, name in ((0, "lower"), (1, "upper")):
+            x, dual = self.x[side], self.dual[side]
+            if x is not None and _infinite(x):
+                continue
+            if x is None or dual is None:
+                return Verdict(
+                    Status.UNDECIDED, f"the {name} end of the dual curve is not known in closed form"
+                )
+            if not _infinite(dual):
+                return Verdict(
+                    Status.REFUTED,
+                    f"not essentially smooth: F' stays finite ({dual}) at the {name} end x = {x} of "
+                    "the reachable interval",
+                    witness={"x": str(x), "F'": str(dual)},
+                )
+        return Verdict(
+            Status.PROVED,
+            "F'' = 1/M > 0 inside, and |F'| is infinite at every finite end of the reachable interval",
+            conditions=("the limits at the ends were checked in ball arithmetic",),
+        )
+
+    @property
+    def finite_time_exit(self) -> bool | None:
+        """Whether the flow can reach the end of the interval in finite time."""
+        verdict = self.legendre
+        return None if verdict.undecided else verdict.refuted
+
+    @property
+    def every_target(self) -> bool | None:
+        """Whether every real x is reachable."""
+        if None in self.x:
+            return None
+        return self.x == (-sp.oo, sp.oo)
+
+
+def _infinite(e: sp.Expr) -> bool:
+    return e in (sp.oo, -sp.oo)
+
+
+def curve_ends(curve: DualCurve) -> CurveEnds:
+    """The intervals of xi and of x.
+
+    Examples
+    --------
+    >>> from theory.flow.parametrization import Elementwise
+    >>> from theory.mirror.dual_curve import dual_curve
+    >>> curve_ends(dual_curve(Elementwise("sin(u)", "u"), {"u": 0}))
+    CurveEnds(dual=(-oo, oo), x=(-1, 1))
+    """
+    if curve.s is None or curve.x is None or curve.dual is None or curve.s_start is None:
+        return CurveEnds((None, None), (None, None))
+    if curve.kind == "one parameter":
+        ends = list(curve.s_range)
+    else:
+        ends = _parameter_ends(curve)
+    found: list[tuple[sp.Expr | None, sp.Expr | None]] = []
+    for end, direction in zip(ends, ("+", "-"), strict=True):
+        if end is None:
+            found.append((None, None))
+            continue
+        dual = None
+        if not curve.dual.has(sp.Integral):
+            dual = _limit(curve.dual, curve.s, end, direction)
+        found.append((dual, _limit(curve.x, curve.s, end, direction)))
+    (dual_a, x_a), (dual_b, x_b) = found
+    branch = curve.branches[0] if curve.kind == "one parameter" else None
+    flipped = branch is not None and branch.direction < 0
+    if not flipped and curve.kind != "one parameter":
+        flipped = any(
+            a is not None and b is not None and _smaller(b, a) for a, b in ((x_a, x_b), (dual_a, dual_b))
+        )
+    if flipped:
+        dual_a, dual_b, x_a, x_b = dual_b, dual_a, x_b, x_a
+    return CurveEnds((dual_a, dual_b), (x_a, x_b))
+
+
+def _smaller(a: sp.Expr, b: sp.Expr) -> bool:
+    if a == -sp.oo or b is sp.oo:
+        return a != b
+    if a is sp.oo or b == -sp.oo:
+        return False
+    return sign_on(sp.expand(b - a)) == 1
+
+
+def _limit(e: sp.Expr, s: sp.Symbol, end: sp.Expr, direction: str) -> sp.Expr | None:
+    limit = certified_limit(e, s, end, direction, seconds=2.0)
+    return None if limit is None else limit.value
+
+
+def _parameter_ends(curve: DualCurve) -> list[sp.Expr | None]:
+    """The largest interval of s around its start on which theta(s) is real and smooth.
+
+    Every singular point of theta(s), of x(s) and of xi(s) is a zero of a base of a power, of an
+    argument of a logarithm, or a pole; linear and quadratic ones are found exactly.
+    """
+    s, s0 = curve.s, curve.s_start
+    assert s is not None and s0 is not None and curve.theta is not None
+    lower: sp.Expr | None = sp.S.Zero if s.is_positive else -sp.oo
+    upper: sp.Expr | None = sp.oo
+    expressions = [*curve.theta]
+    if curve.x is not None:
+        expressions.append(curve.x)
+    if curve.dual is not None and curve.dual != s:
+        # d xi / ds has a pole where the curve comes to rest
+        expressions.append(sp.diff(curve.dual, s).doit(integrals=False))
+    critical: set[sp.Expr] = set()
+    for e in expressions:
+        for a in e.atoms(sp.Pow, sp.log, sp.tan, sp.atanh, sp.asin, sp.acosh, sp.cot, sp.LambertW):
+            if not a.has(s):
+                continue
+            critical |= _singular_points(a, s)
+    for point in critical:
+        gap = sp.expand(point - s0)
+        sign = sign_of_number(gap) if gap.is_number else sign_on(gap)
+        if gap == 0:
+            continue
+        if sign is None:
+            return [None, None]
+        if sign > 0:
+            upper = point if upper is sp.oo or _smaller(point, upper) else upper
+        else:
+            lower = point if lower == -sp.oo or _smaller(lower, point) else lower
+    return [lower, upper]
+
+
+def _singular_points(a: sp.Expr, s: sp.Symbol) -> set[sp.Expr]:
+    if a.is_Pow:
+        if a.exp.is_Integer and a.exp > 0 or a.base.is_number:
+            return set()
+        arguments = [a.base]
+    elif isinstance(a, sp.log):
+        arguments = [a.args[0]]
+    elif isinstance(a, sp.tan):
+        slope = sp.expand(a.args[0]).coeff(s, 1)
+        shift = sp.expand(a.args[0] - slope * s)
+        if slope == 0 or shift.has(s):
+            return set()
+        out = set()
+        for k in range(-3, 4):
+            out.add((sp.pi / 2 * (2 * k + 1) - shift) / slope)
+            out.add((sp.pi * k - shift) / slope)
+        return out
+    elif isinstance(a, sp.cot):
+        return _singular_points(sp.tan(a.args[0]), s)
+    elif isinstance(a, sp.acosh):
+        arguments = [a.args[0] - 1]
+    elif isinstance(a, (sp.atanh, sp.asin)):
+        arguments = [1 - a.args[0] ** 2]
+    else:
+        return set()
+    out = set()
+    for g in arguments:
+        numerator = sp.fraction(sp.together(g))[0]
+        numerator = sp.expand(numerator)
+        if not numerator.is_polynomial(s):
+            continue
+        degree = sp.degree(numerator, s)
+        c = [numerator.coeff(s, k) for k in range(3)]
+        if degree == 1:
+            out.add(sp.together(-c[0] / c[1]))
+        elif degree == 2:
+            gap = sp.factor(c[1] ** 2 - 4 * c[2] * c[0])
+            if gap.is_negative:
+                continue
+            root = sp.sqrt(gap)
+            out |= {(-c[1] + root) / (2 * c[2]), (-c[1] - root) / (2 * c[2])}
+    return out
