@@ -83,14 +83,14 @@ def antiderivative(
         except (DomainError, UnsupportedFormula):
             continue
         if verdict.proved:
-            certificate = Certificate(f"d/d{u.name} of the antiderivative is the integrand", verdict, route)
+            certificate = Certificate(
+                f"d/d{u.name} of the antiderivative is the integrand", verdict, route
+            )
             return Antiderivative(result, certificate)
     return None
 
 
-def _proposals(
-    f: sp.Expr, u: sp.Symbol, seconds: float
-) -> Iterator[tuple[str, sp.Expr | None]]:
+def _proposals(f: sp.Expr, u: sp.Symbol, seconds: float) -> Iterator[tuple[str, sp.Expr | None]]:
     yield "power rule", _termwise(f, u, _power_rule)
     for name, method, limit in (
         ("uniformization and rational integration", _by_uniformizer, seconds),
@@ -210,7 +210,7 @@ _INVERSE = (sp.log, sp.asinh, sp.acosh, sp.atanh, sp.asin, sp.acos, sp.atan, sp.
 
 
 def _by_parts(t: sp.Expr, u: sp.Symbol, seconds: float) -> sp.Expr | None:
-    """g h with one inverse function g: g H - int g' H with H = int h."""
+    """G h with one inverse function g: g H - int g' H with H = int h."""
     factors = [a for a in sp.Mul.make_args(t) if isinstance(a, _INVERSE) and a.has(u)]
     if len(factors) != 1:
         return _elementary_term(t, u, seconds)
@@ -229,7 +229,7 @@ def _by_parts(t: sp.Expr, u: sp.Symbol, seconds: float) -> sp.Expr | None:
 
 
 def _dilogarithm(t: sp.Expr, w: sp.Symbol, seconds: float) -> sp.Expr | None:
-    r"""w**n log(R): by parts for n != -1, and $\int\log(1 + c w^m)/w = -\mathrm{Li}_2(-c w^m)/m$."""
+    r"""w**n log(R): by parts, and $\int\log(1 + c w^m)/w = -\mathrm{Li}_2(-c w^m)/m$ for n = -1."""
     simple = _laurent_logarithm(t, w)
     if simple is not None:
         return simple

@@ -324,7 +324,8 @@ class Program:
         if e in _CONSTANTS:
             return self._emit(_CONSTANTS[e], ())
         if e.is_Float:
-            return self._emit(lambda q=sp.Rational(e): rational_ball(q), ())
+            decimal = sp.Rational(e)
+            return self._emit(lambda: rational_ball(decimal), ())
         if e.is_Add:
             return self._emit(_sum, tuple(self._slot(a, slots) for a in e.args))
         if e.is_Mul:

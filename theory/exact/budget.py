@@ -19,7 +19,7 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 @contextmanager
 def time_budget(seconds: float) -> Iterator[None]:
-    """Give the steps inside of the block so many seconds; an outer budget that ends earlier holds."""
+    """Give the steps inside of the block so many seconds; an earlier end further out holds."""
     token = _deadline.set(min(_deadline.get(), time.monotonic() + seconds))
     try:
         yield

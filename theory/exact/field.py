@@ -26,8 +26,8 @@ import sympy as sp
 from flint import Ordering, arb, fmpz_mpoly, fmpz_mpoly_ctx
 
 from theory.errors import UnsupportedFormula
-from theory.exact.budget import spent
 from theory.exact.balls import enclose, precision, rational_ball
+from theory.exact.budget import spent
 
 __all__ = ["Field", "Fraction", "NormalFormError"]
 
@@ -36,6 +36,7 @@ Fraction = tuple[fmpz_mpoly, fmpz_mpoly]
 MAX_GENERATORS = 48
 MAX_TERMS = 4_000
 _BITS = 192
+
 
 class NormalFormError(UnsupportedFormula):
     """An expression has no normal form at this reference point."""
@@ -367,9 +368,7 @@ class Field:
                 out = self.mul(out, self._general_power(base, c * r / logs[0]))
                 continue
             if isinstance(r, sp.LambertW) and c.is_Integer:
-                quotient = self.mul(
-                    self._convert(r.args[0]), self.power(self._convert(r), -1)
-                )
+                quotient = self.mul(self._convert(r.args[0]), self.power(self._convert(r), -1))
                 out = self.mul(out, self.power(quotient, int(c)))
                 continue
             out = self.mul(out, self._exponential_direction(c, r))
@@ -597,7 +596,7 @@ class Field:
 
     def _root(self, f: fmpz_mpoly, c: sp.Rational) -> Fraction:
         """f**c for one positive factor and a rational exponent."""
-        whole = int(math.floor(c))
+        whole = math.floor(c)
         rest = c - whole
         out = self.power((f, self.one), whole)
         if rest == 0:
@@ -673,7 +672,7 @@ class Field:
         return None
 
     def _shifted(self, p: fmpz_mpoly) -> fmpz_mpoly | None:
-        """p with 1 + g for every exponential g of a positive exponent, as there g > 1."""
+        """P with 1 + g for every exponential g of a positive exponent, as there g > 1."""
         degrees = p.degrees()
         above = [i for i in self.above_one if degrees[i]]
         if not above or len(p) > 200 or any(degrees[i] > 12 for i in above):
@@ -699,10 +698,7 @@ class Field:
         """
         roots = [i for i, (k, _) in self._relations.items() if k == 2 and i in self.positive]
         inner = {
-            j
-            for i in roots
-            for j in roots
-            if j != i and self._relations[i][1].degrees()[j] > 0
+            j for i in roots for j in roots if j != i and self._relations[i][1].degrees()[j] > 0
         }
         free = [i for i in roots if i not in inner]
         if not free or len(free) > limit or any(k != 2 for k, _ in self._relations.values()):
@@ -724,8 +720,6 @@ class Field:
             if v is None or v.contains(0):
                 return False
         return True
-
-
 
 
 _REWRITE: dict[Any, Any] = {

@@ -130,20 +130,22 @@ def _defined_on_image(
     points = list(itertools.islice(sample_points(sorted(probe.free_symbols, key=str)), 12))
     symbols = list(samples[0])
     try:
-        with precision(192):
-            values = [rational_ball(samples[0][s]) for s in symbols]
-            image = Program([f], [*symbols, u])
-            inverse_image = Program([candidate], [*symbols, x])
-            for point in points:
-                here = Program([back[u].xreplace(point) if u in back else point[u]], [])([])[0]
-                there = image([*values, here])[0]
-                if not there.is_finite():
-                    continue
-                again = inverse_image([*values, there])[0]
-                if not isinstance(again, arb) or not again.is_finite():
-                    return False
-                if not again.overlaps(here):
-                    return False
+        image = Program([f], [*symbols, u])
+        inverse_image = Program([candidate], [*symbols, x])
+        for point in points:
+            for bits in (192, 1024, 6000):
+                # near an end of the image, 1 - erf(22) say, only many bits tell inside from outside
+                with precision(bits):
+                    values = [rational_ball(samples[0][s]) for s in symbols]
+                    here = Program([back[u].xreplace(point) if u in back else point[u]], [])([])[0]
+                    there = image([*values, here])[0]
+                    again = inverse_image([*values, there])[0] if there.is_finite() else None
+                if again is None or (isinstance(again, arb) and again.is_finite()):
+                    break
+            if again is None:
+                continue
+            if not isinstance(again, arb) or not again.is_finite() or not again.overlaps(here):
+                return False
     except (UnsupportedFormula, KeyError):
         return True
     return True
@@ -159,9 +161,7 @@ def _certify(
                 claim = f"g(f({u.name})) = {u.name} on the branch"
                 return Inverse(candidate, Certificate(claim, left, "inverse"))
             right = is_zero(f.xreplace({u: candidate}) - x, ranges)
-            if right.proved and is_analytic(
-                candidate, ranges=ranges, meromorphic=False
-            ):
+            if right.proved and is_analytic(candidate, ranges=ranges, meromorphic=False):
                 claim = f"f(g({x.name})) = {x.name}, and g is analytic on the image of the branch"
                 return Inverse(candidate, Certificate(claim, right, "inverse"))
         except (DomainError, UnsupportedFormula):
@@ -201,8 +201,32 @@ def _solutions(f: sp.Expr, u: sp.Symbol, y: sp.Expr, depth: int) -> Iterator[sp.
         factored = sp.factor_terms(f) if f.is_Add else sp.powsimp(f)
         if factored != f and sum(a.has(u) for a in factored.args) == 1:
             yield from _solutions(factored, u, y, depth + 1)
+    product = _logarithms_as_product(f, u) if f.is_Add else None
+    if product is not None:
+        inside, unit, rest = product
+        yield from _solutions(inside, u, sp.exp((y - rest) / unit), depth + 1)
     if depth < 4:
         yield from _by_uniformizer(f, u, y, depth)
+
+
+def _logarithms_as_product(f: sp.Expr, u: sp.Symbol) -> tuple[sp.Expr, sp.Expr, sp.Expr] | None:
+    """c_1 log g_1 + c_2 log g_2 + ... as c log(g_1^k_1 g_2^k_2 ...) with integers k."""
+    pairs, rest = [], sp.S.Zero
+    for t in sp.Add.make_args(f):
+        if not t.has(u):
+            rest += t
+            continue
+        c, g = t.as_independent(u, as_Add=False)
+        if not isinstance(g, sp.log):
+            return None
+        pairs.append((c, g.args[0]))
+    if len(pairs) < 2:
+        return None
+    unit = pairs[0][0]
+    ratios = [sp.cancel(c / unit) for c, _ in pairs]
+    if not all(r.is_Integer for r in ratios):
+        return None
+    return sp.cancel(sp.Mul(*(g**r for r, (_, g) in zip(ratios, pairs, strict=True)))), unit, rest
 
 
 _SIMPLE: dict[type, type] = {
@@ -226,9 +250,9 @@ def _peel(f: sp.Expr, a: sp.Expr, y: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr
         if base.has(a) and a == base:
             root = y ** (1 / exponent)
             yield a, root
-            if exponent.is_Integer and exponent % 2 == 0:
-                yield a, -root
-            elif exponent.is_Rational and exponent.p % 2 == 0:
+            if (exponent.is_Integer and exponent % 2 == 0) or (
+                exponent.is_Rational and exponent.p % 2 == 0
+            ):
                 yield a, -root
             elif exponent.is_Integer:
                 yield a, -((-y) ** (1 / exponent))
@@ -365,7 +389,7 @@ def _palindromic_roots(c: list[sp.Expr], y: sp.Expr, depth: int) -> Iterator[sp.
 
 
 def _lambert_solutions(r: sp.Expr, w: sp.Symbol, y: sp.Expr) -> Iterator[sp.Expr]:
-    """a + b w + c log w = y, and a + w (b log w + c) = y, also in a power of w."""
+    """A + b w + c log w = y, and a + w (b log w + c) = y, also in a power of w."""
     lw = sp.Dummy("l")
     e = sp.expand(sp.expand_log(r, force=True).xreplace({sp.log(w): lw}))
     if e.has(sp.log) or not e.is_polynomial(lw) or sp.degree(e, lw) != 1:

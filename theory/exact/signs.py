@@ -7,6 +7,8 @@ which is why an identity that holds near one point holds on all of it when both 
 
 from __future__ import annotations
 
+import itertools
+
 import sympy as sp
 from flint import arb, fmpq, fmpq_poly
 
@@ -18,9 +20,7 @@ from theory.exact.field import Field, NormalFormError
 __all__ = ["is_analytic", "sign_on", "unbounded"]
 
 
-def unbounded(
-    e: sp.Expr, ranges: Ranges | None = None
-) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
+def unbounded(e: sp.Expr, ranges: Ranges | None = None) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
     r"""Trade interval-bounded, negative and nonnegative symbols for positive ones.
 
     $x \in (a, \infty)$ becomes $a + t$, $x \in (a, b)$ becomes $(a + b t)/(1 + t)$, $t > 0$: a
@@ -60,7 +60,7 @@ def unbounded(
 
 
 def sign_on(e: sp.Expr, ranges: Ranges | None = None, *, depth: int = 6) -> int | None:
-    """+1 or -1 when an expression is strictly positive or negative wherever it is defined; else None.
+    """+1 or -1: strictly positive or negative wherever the expression is defined; else None.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def sign_on(e: sp.Expr, ranges: Ranges | None = None, *, depth: int = 6) -> int 
 
 
 def _circular_sign(e: sp.Expr, ranges: Ranges) -> int | None:
-    """Functions of sin, cos, tan of one angle on an interval: rational in the half-angle's tangent."""
+    """Functions of sin, cos, tan of one angle on an interval, by the tangent of half of it."""
     atoms = e.atoms(*_CIRCULAR)
     free = list(e.free_symbols)
     if not atoms or len(free) != 1 or free[0] not in ranges:
@@ -200,9 +200,8 @@ def _weak_structural(e: sp.Expr) -> int | None:
         return 1 if e.is_nonnegative else -1 if e.is_nonpositive else None
     if isinstance(e, sp.Abs):
         return 1
-    if e.is_Pow and e.exp.is_Rational:
-        if (e.exp.is_Integer and int(e.exp) % 2 == 0) or not e.exp.is_Integer:
-            return 1
+    if e.is_Pow and e.exp.is_Rational and (not e.exp.is_Integer or int(e.exp) % 2 == 0):
+        return 1
     if e.is_Mul:
         total = 1
         for a in e.args:
@@ -284,7 +283,7 @@ def roots_on_axis(p: fmpq_poly, *, half_line: bool) -> int:
 
     def variations(values: list[fmpq]) -> int:
         signs = [1 if v > 0 else -1 for v in values if v != 0]
-        return sum(1 for a, b in zip(signs, signs[1:], strict=False) if a != b)
+        return sum(1 for a, b in itertools.pairwise(signs) if a != b)
 
     leading = [q.leading_coefficient() for q in chain]
     at_infinity = variations(leading)
@@ -292,7 +291,9 @@ def roots_on_axis(p: fmpq_poly, *, half_line: bool) -> int:
         # roots in (0, oo]: Sturm counts (a, b], and zero itself is excluded this way
         low = variations([q[0] for q in chain])
     else:
-        low = variations([c if q.degree() % 2 == 0 else -c for c, q in zip(leading, chain, strict=True)])
+        low = variations(
+            [c if q.degree() % 2 == 0 else -c for c, q in zip(leading, chain, strict=True)]
+        )
     return low - at_infinity
 
 
@@ -369,9 +370,7 @@ _MEROMORPHIC = {
 }  # fmt: skip
 
 
-def is_analytic(
-    e: sp.Expr, *, ranges: Ranges | None = None, meromorphic: bool = True
-) -> bool:
+def is_analytic(e: sp.Expr, *, ranges: Ranges | None = None, meromorphic: bool = True) -> bool:
     """Whether an expression is real-analytic on the whole domain of its symbols.
 
     With `meromorphic`, poles from outer division are allowed: the identity theorem is applied to
@@ -389,7 +388,9 @@ def is_analytic(
                 return False
             return bool(exponent > 0) or meromorphic or sign_on(base, ranges) is not None
         if base.is_number:
-            return sign_on(base, ranges) == 1 and is_analytic(exponent, ranges=ranges, meromorphic=False)
+            return sign_on(base, ranges) == 1 and is_analytic(
+                exponent, ranges=ranges, meromorphic=False
+            )
         return (
             sign_on(base, ranges) == 1
             and is_analytic(base, ranges=ranges, meromorphic=False)

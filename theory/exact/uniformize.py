@@ -41,9 +41,7 @@ def uniformize(e: sp.Expr, u: sp.Symbol) -> Uniformization | None:
     exponentials = [t for t in e.atoms(sp.exp) if t.has(u)]
     trigonometric = [t for t in e.atoms(*_TRIGONOMETRIC) if t.has(u)]
     roots = [
-        t
-        for t in e.atoms(sp.Pow)
-        if t.exp.is_Rational and not t.exp.is_Integer and t.base.has(u)
+        t for t in e.atoms(sp.Pow) if t.exp.is_Rational and not t.exp.is_Integer and t.base.has(u)
     ]
     others = [
         t
@@ -121,7 +119,8 @@ def _circle(e: sp.Expr, u: sp.Symbol, atoms: list[sp.Expr]) -> Uniformization | 
         if n < 0:
             im = -im
         quotient = {
-            sp.sin: im, sp.cos: re, sp.tan: im / re, sp.cot: re / im, sp.sec: 1 / re, sp.csc: 1 / im,
+            sp.sin: im, sp.cos: re, sp.tan: im / re,
+            sp.cot: re / im, sp.sec: 1 / re, sp.csc: 1 / im,
         }  # fmt: skip
         table[t] = quotient[t.func]
     inside = e.xreplace(table)
@@ -143,7 +142,9 @@ def _circle(e: sp.Expr, u: sp.Symbol, atoms: list[sp.Expr]) -> Uniformization | 
         if not g.has(s):
             return _Bioche.cosine(g.xreplace({c: w}), w, u, rate)
     half = {c: (1 - w**2) / (1 + w**2), s: 2 * w / (1 + w**2)}
-    both = _on_circle(sp.cancel(sp.together(inside.subs({c: -c, s: -s}, simultaneous=True) / inside)), c, s)
+    both = _on_circle(
+        sp.cancel(sp.together(inside.subs({c: -c, s: -s}, simultaneous=True) / inside)), c, s
+    )
     if both == 1:
         g = sp.cancel(sp.together(inside.xreplace({s: w * c})))
         g = sp.cancel(sp.together(_even_in(g, c, 1 / (1 + w**2))))
@@ -171,21 +172,17 @@ def _on_circle(e: sp.Expr, c: sp.Symbol, s: sp.Symbol) -> sp.Expr:
 
 
 class _Bioche:
-    """du = dw / (rate * cos) or -dw / (rate * sin): the derivative of `inverse` carries the root."""
+    """du = dw / (rate cos) or -dw / (rate sin): the derivative of `inverse` carries the root."""
 
     @staticmethod
     def sine(g: sp.Expr, w: sp.Symbol, u: sp.Symbol, rate: sp.Expr) -> Uniformization:
         # f = g / cos, and cos * du = dw / rate, so f du = g / (1 - w^2) dw / rate: the root of the
         # derivative of arcsin cancels against the one in f
-        return Uniformization(
-            g / sp.sqrt(1 - w**2), w, sp.sin(rate * u), sp.asin(w) / rate
-        )
+        return Uniformization(g / sp.sqrt(1 - w**2), w, sp.sin(rate * u), sp.asin(w) / rate)
 
     @staticmethod
     def cosine(g: sp.Expr, w: sp.Symbol, u: sp.Symbol, rate: sp.Expr) -> Uniformization:
-        return Uniformization(
-            g / sp.sqrt(1 - w**2), w, sp.cos(rate * u), sp.acos(w) / rate
-        )
+        return Uniformization(g / sp.sqrt(1 - w**2), w, sp.cos(rate * u), sp.acos(w) / rate)
 
 
 def _roots(e: sp.Expr, u: sp.Symbol, roots: list[sp.Expr]) -> Uniformization | None:
@@ -227,8 +224,10 @@ def _roots(e: sp.Expr, u: sp.Symbol, roots: list[sp.Expr]) -> Uniformization | N
     else:
         return None
     inside = e.xreplace(table)
-    inside = sp.cancel(sp.together(inside.xreplace({u: inverse}))) if inside.has(u) else sp.cancel(
-        sp.together(inside)
+    inside = (
+        sp.cancel(sp.together(inside.xreplace({u: inverse})))
+        if inside.has(u)
+        else sp.cancel(sp.together(inside))
     )
     if not inside.is_rational_function(w):
         return None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 __all__ = ["Certificate", "Status", "Verdict"]
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """PROVED, REFUTED or UNDECIDED, and never a fourth."""
 
     PROVED = "PROVED"
@@ -67,7 +67,7 @@ class Verdict:
 
     def __bool__(self) -> bool:
         raise TypeError(
-            "A verdict has three values; ask for verdict.proved, verdict.refuted or verdict.undecided."
+            "A verdict has three values; ask for verdict.proved, .refuted or .undecided."
         )
 
     def __str__(self) -> str:

@@ -185,7 +185,9 @@ class _Question:
                 bits *= 2
             with precision(64):
                 size = abs(value).upper()
-                here = int(-float(size.log() / arb(10).log())) if size > 0 else accurate_digits(value)
+                here = (
+                    int(-float(size.log() / arb(10).log())) if size > 0 else accurate_digits(value)
+                )
             digits = here if digits is None else min(digits, here)
         return Verdict(Status.UNDECIDED, f"tried {tried}", digits=max(digits or 0, 0))
 

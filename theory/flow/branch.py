@@ -99,8 +99,10 @@ def _check_start(f: sp.Expr, derivative: sp.Expr, u: sp.Symbol, start: sp.Expr) 
                 f"The start {u.name} = {start} is outside of the domain of {f}; "
                 "choose one where the formula and its derivative have real values."
             )
-    if slope == 0 or (slope.is_number and sign_of_number(slope) is None) or (
-        slope.free_symbols and slope.is_number is False and is_zero(slope).proved
+    if (
+        slope == 0
+        or (slope.is_number and sign_of_number(slope) is None)
+        or (slope.free_symbols and slope.is_number is False and is_zero(slope).proved)
     ):
         raise StartError(
             f"The flow is stuck at the start {u.name} = {start}: the derivative {derivative} of "
@@ -109,8 +111,9 @@ def _check_start(f: sp.Expr, derivative: sp.Expr, u: sp.Symbol, start: sp.Expr) 
 
 
 _ENDS = [sp.S.Zero, *(s * q for s in (1, -1) for q in (
-    sp.S.One, sp.Integer(2), sp.Rational(1, 2), sp.Rational(1, 3), sp.Rational(2, 3), sp.Rational(3, 2),
-    sp.Integer(3), sp.pi, sp.pi / 2, sp.pi / 4, 3 * sp.pi / 4, 3 * sp.pi / 2, 2 * sp.pi, sp.E, sp.exp(-1),
+    sp.S.One, sp.Integer(2), sp.Rational(1, 2), sp.Rational(1, 3), sp.Rational(2, 3),
+    sp.Rational(3, 2), sp.Integer(3), sp.pi, sp.pi / 2, sp.pi / 4, 3 * sp.pi / 4, 3 * sp.pi / 2,
+    2 * sp.pi, sp.E, sp.exp(-1),
     sp.sqrt(2), sp.sqrt(2) / 2, sp.sqrt(3), sp.sqrt(3) / 3, sp.pi / 6, sp.pi / 3, sp.exp(-2),
 ))]  # fmt: skip
 
@@ -144,9 +147,7 @@ def _numeric_branch(f: sp.Expr, derivative: sp.Expr, u: sp.Symbol, start: sp.Exp
     return Branch(symbol, lower, upper, direction or 1, certified)
 
 
-def _march(
-    f: sp.Expr, derivative: sp.Expr, u: sp.Symbol, start: sp.Expr, side: int
-) -> sp.Expr:
+def _march(f: sp.Expr, derivative: sp.Expr, u: sp.Symbol, start: sp.Expr, side: int) -> sp.Expr:
     """The end of the branch on one side, exact if it is a number that we can name."""
     program = Program([f, derivative], [u])
     with precision(128):
@@ -170,7 +171,8 @@ def _march(
                     break
         # a critical point is approached by ever smaller certified boxes
         near = [
-            c for c in itertools.chain(_ENDS, (k * sp.pi / 2 for k in range(-12, 13)))
+            c
+            for c in itertools.chain(_ENDS, (k * sp.pi / 2 for k in range(-12, 13)))
             if abs(Program([sp.sympify(c)], [])([])[0] - position) < arb(2) ** (-12)
         ]
         for end in near:
@@ -179,5 +181,3 @@ def _march(
             if singular or slope == 0 or sign_of_number(slope) is None:
                 return sp.sympify(end)
         return to_rational(position, 90)
-
-

@@ -85,9 +85,7 @@ def blocks(rho: Elementwise) -> tuple[sp.Expr, tuple[Block, ...]]:
 def _separates_additively(rho: Elementwise) -> bool:
     p = rho.parameters
     return all(
-        sp.expand(sp.diff(rho.formula, a, b)) == 0
-        for i, a in enumerate(p)
-        for b in p[i + 1 :]
+        sp.expand(sp.diff(rho.formula, a, b)) == 0 for i, a in enumerate(p) for b in p[i + 1 :]
     )
 
 

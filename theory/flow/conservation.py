@@ -88,8 +88,8 @@ def elementwise_laws(rho: Elementwise) -> ConservationLaws:
     --------
     >>> elementwise_laws(Elementwise("u**2 - v**2", "u, v")).found
     (u*v,)
-    >>> rho = Elementwise("u**L - v**L", "u, v", assume={"L": "(2, oo)", "u": "positive", "v": "positive"})
-    >>> elementwise_laws(rho).found
+    >>> positive = {"L": "(2, oo)", "u": "positive", "v": "positive"}
+    >>> elementwise_laws(Elementwise("u**L - v**L", "u, v", assume=positive)).found
     (u**(2 - L) + v**(2 - L),)
     >>> elementwise_laws(Elementwise("u*v*w", "u, v, w")).found
     (u**2 - v**2, u**2 - w**2)
@@ -109,7 +109,9 @@ def elementwise_laws(rho: Elementwise) -> ConservationLaws:
             if verdict.proved:
                 found.append(candidate)
                 certificates.append(
-                    Certificate(f"the Lie derivative of {candidate} along P grad rho is zero", verdict)
+                    Certificate(
+                        f"the Lie derivative of {candidate} along P grad rho is zero", verdict
+                    )
                 )
                 return True
         return False

@@ -1,4 +1,4 @@
-r"""The gradient flow $\theta' = -P\,\nabla_\theta\,\ell(h(Ax), y)$ of an elementwise parametrization."""
+r"""The gradient flow $\theta' = -P\,\nabla_\theta\,\ell(h(Ax), y)$ of a parametrization."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FlowModel:
     link: Link = field(default_factory=identity)
 
     def equations(self) -> tuple[sp.Eq, ...]:
-        r"""The flow of one block, $\theta_j' = -p_j\,\partial_j\rho\,(A^T r)_i$, $r = \nabla_z\ell(h(z), y)$.
+        r"""The flow of one block, $\theta_j' = -p_j\,\partial_j\rho\,(A^T\nabla_z\ell(h(z), y))_i$.
 
         The last factor is written as the symbol `g`, the coordinate's entry of $\nabla_x$ loss.
         """

@@ -19,7 +19,7 @@ __all__ = ["Elementwise"]
 
 @dataclass(frozen=True, init=False)
 class Elementwise:
-    r"""The parametrization $x_i = \rho(\theta_i)$ with a block $\theta_i \in \mathbb{R}^k$ per coordinate.
+    r"""The parametrization $x_i = \rho(\theta_i)$, a block $\theta_i \in \mathbb{R}^k$ per coordinate.
 
     Parameters
     ----------
@@ -170,7 +170,9 @@ def _rates(
     out = []
     for symbol, value in zip(symbols, values, strict=True):
         if isinstance(value, float):
-            rate = sp.Rational(str(value)) if value == value and abs(value) != float("inf") else sp.nan
+            rate = (
+                sp.Rational(str(value)) if value == value and abs(value) != float("inf") else sp.nan
+            )
         elif isinstance(value, str):
             rate = parse(value, names)
         else:

@@ -45,7 +45,9 @@ class ClosedForm:
     certificates: tuple[Certificate, ...]
 
 
-def _symbol_on(name: str, interval: tuple[sp.Expr | None, sp.Expr | None]) -> tuple[sp.Symbol, Ranges]:
+def _symbol_on(
+    name: str, interval: tuple[sp.Expr | None, sp.Expr | None]
+) -> tuple[sp.Symbol, Ranges]:
     lower, upper = interval
     if lower is not None and lower.is_nonnegative:
         symbol = sp.Symbol(name, positive=True)
@@ -84,7 +86,7 @@ def closed_form(curve: DualCurve, ends: CurveEnds) -> ClosedForm:
     if curve.s is None or curve.x is None or curve.dual is None:
         return empty
     certificates: list[Certificate] = []
-    s, ranges = curve.s, dict(curve.ranges) | x_range | xi_range
+    s, ranges = curve.s, dict(curve.ranges) | dict(x_range) | xi_range
     s_of_x = _s_of_x(curve, x, ranges)
     s_of_xi = _s_of_xi(curve, xi, ranges)
     metric = sp.diff(curve.x, s) / _derivative(curve.dual, s)
@@ -126,9 +128,7 @@ def _s_of_x(curve: DualCurve, x: sp.Symbol, ranges: Ranges) -> sp.Expr | None:
     assert curve.s is not None and curve.x is not None and curve.s_start is not None
     if curve.x == curve.s:
         return x
-    found = inverse(
-        curve.x, curve.s, x, reference=_reference(curve), ranges=ranges
-    )
+    found = inverse(curve.x, curve.s, x, reference=_reference(curve), ranges=ranges)
     return None if found is None else found.expression
 
 
@@ -170,6 +170,7 @@ def _gradient(
     certificates: list[Certificate],
 ) -> sp.Expr | None:
     """F'(x) with F'(x_0) = 0: the antiderivative of F'' in x, or xi(s(x))."""
+
     def candidates() -> Iterator[sp.Expr]:
         if s_of_x is not None and curve.dual is not None and not curve.dual.has(sp.Integral):
             yield curve.dual.xreplace({curve.s: s_of_x})
@@ -232,15 +233,20 @@ def _potential(
     moment = None
     if hessian.count_ops() < _LARGE:
         moment = antiderivative(
-            shorten(x * hessian, ranges, seconds=0.5), x, reference=sample, ranges=ranges, seconds=1.0
+            shorten(x * hessian, ranges, seconds=0.5),
+            x,
+            reference=sample,
+            ranges=ranges,
+            seconds=1.0,
         )
     if moment is not None:
         at = _at_start(moment.expression, x, curve)
         if at is not None:
             candidates.append(x * gradient - moment.expression + at)
-    if not candidates and curve.conjugate is not None and not curve.conjugate.has(sp.Integral):
-        if s_of_x is not None:
-            candidates.append(x * gradient - curve.conjugate.xreplace({curve.s: s_of_x}))
+    conjugate = curve.conjugate
+    known = s_of_x is not None and conjugate is not None and not conjugate.has(sp.Integral)
+    if not candidates and known:
+        candidates.append(x * gradient - conjugate.xreplace({curve.s: s_of_x}))
     for candidate in candidates:
         short = shorten(candidate, ranges)
         verdict = _proved(sp.diff(short, x) - gradient, ranges)

@@ -1,9 +1,9 @@
-r"""The dual curve of one coordinate: $d\theta/d\xi = P\,\nabla\rho(\theta)$, $\theta(0) = \theta_0$.
+r"""The dual curve of one coordinate: $d\theta/d\xi = P\nabla\rho(\theta)$, $\theta(0) = \theta_0$.
 
 Whatever the data, the loss and the link, every trajectory of one coordinate runs along this curve,
 and $x = \rho(\theta(\xi)) = k(\xi)$ is the inverse mirror map. The curve is given in closed form in
-a parameter s: x(s), $\xi(s)$, and the conjugate $F^*(s) = \int x\,d\xi$, where s is the parameter of
-a one-parameter formula, $\xi$ itself for sums, and the clock $\tau$ for products.
+a parameter s: x(s), $\xi(s)$, and the conjugate $F^*(s) = \int x\,d\xi$, where s is the parameter
+of a one-parameter formula, $\xi$ itself for sums, and the clock $\tau$ for products.
 
 References
 ----------
@@ -28,11 +28,11 @@ from theory.errors import (
 )
 from theory.exact.antiderivative import Antiderivative, antiderivative
 from theory.exact.assumptions import Ranges
-from theory.exact.inverse import inverse
 from theory.exact.balls import sign_of_number
+from theory.exact.guard import proposal
+from theory.exact.inverse import inverse
 from theory.exact.limits import certified_limit
 from theory.exact.parsing import parse
-from theory.exact.guard import proposal
 from theory.exact.shorten import shorten
 from theory.exact.signs import sign_on
 from theory.exact.verdict import Certificate
@@ -121,7 +121,7 @@ def exact_start(rho: Elementwise, start: Mapping[Any, Any]) -> tuple[sp.Expr, ..
     by_name: dict[str, Any] = {}
     if not isinstance(start, Mapping):
         raise StartError(
-            f"Expected the start as a mapping such as {{'{rho.parameters[0]}': 1}} but got {start!r}."
+            f"Expected the start as a mapping such as {{'{rho.parameters[0]}': 1}}, got {start!r}."
         )
     for key, value in start.items():
         by_name[key.name if isinstance(key, sp.Symbol) else str(key)] = value
@@ -139,8 +139,8 @@ def exact_start(rho: Elementwise, start: Mapping[Any, Any]) -> tuple[sp.Expr, ..
         value = by_name[s.name]
         if isinstance(value, str):
             value = parse(value, known)
-        elif isinstance(value, (float, int)) or hasattr(value, "__float__") and not isinstance(
-            value, sp.Basic
+        elif isinstance(value, (float, int)) or (
+            hasattr(value, "__float__") and not isinstance(value, sp.Basic)
         ):
             number = float(value)
             if number != number or number in (float("inf"), float("-inf")):
@@ -288,6 +288,7 @@ def _parameter_flow(
 
 def _gather(e: sp.Expr) -> sp.Expr:
     """Multiply constants into the sums below powers: (c (t + b))**k as (c t + c b)**k."""
+
     def distributed(a: sp.Expr) -> sp.Expr:
         sums = [g for g in a.base.args if g.is_Add]
         sums.sort(key=lambda g: -len(g.free_symbols))
@@ -370,10 +371,7 @@ def _sum(
         certificates += proofs
     theta = tuple(tidy_exponentials(thetas[s], xi) for s in rho.parameters)
     x = constant + sp.Add(
-        *(
-            b.formula.subs(b.parameters[0], thetas[b.parameters[0]])
-            for b in parts
-        )
+        *(b.formula.subs(b.parameters[0], thetas[b.parameters[0]]) for b in parts)
     )
     x = tidy_exponentials(denested(x), xi)
     conjugate = _sum_conjugate(constant * xi, parts, thetas, branches, table)
@@ -459,7 +457,9 @@ def _pivot(block: Block, table: Mapping[sp.Symbol, sp.Expr]) -> int | None:
     together (a balanced start) do so at infinite $\xi$ only.
     """
     times: list[tuple[int, sp.Expr]] = []
-    for j, (s, p, field) in enumerate(zip(block.parameters, block.rates, block.fields, strict=True)):
+    for j, (s, p, field) in enumerate(
+        zip(block.parameters, block.rates, block.fields, strict=True)
+    ):
         inverse_field = sp.together(1 / field)
         zeros = proposal(_real_zeros, inverse_field, s, seconds=1.5) or []
         start = table[s]
@@ -524,11 +524,24 @@ def _by_parameter(
     area = antiderivative(sp.powsimp(x / slope), s, reference=sp.Rational(1, 97))
     certificates += [a.certificate for a in (dual, area) if a is not None]
     return DualCurve(
-        rho, values, tuple(branches[k] for k in rho.parameters), s, (-sp.oo, sp.oo), table[r],
+        rho, values, tuple(branches[k] for k in rho.parameters), s,
+        _between_rests(slope, s, table[r]), table[r],
         tuple(thetas[k] for k in rho.parameters), x,
         _definite(1 / slope, s, table[r], dual), _definite(x / slope, s, table[r], area),
         "product", tuple(certificates),
     )  # fmt: skip
+
+
+def _between_rests(slope: sp.Expr, s: sp.Symbol, start: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """The interval around the start on which ds/dxi is not zero."""
+    lower, upper = (sp.S.Zero if s.is_positive else -sp.oo), sp.oo
+    for zero in proposal(_real_zeros, slope, s, seconds=1.5) or []:
+        sign = sign_on(zero - start)
+        if sign == 1 and (upper is sp.oo or sign_on(upper - zero) == 1):
+            upper = zero
+        if sign == -1 and (lower == -sp.oo or sign_on(zero - lower) == 1):
+            lower = zero
+    return lower, upper
 
 
 def tidy_exponentials(e: sp.Expr, s: sp.Symbol) -> sp.Expr:

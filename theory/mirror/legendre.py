@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from theory.exact.assumptions import Ranges
 from theory.exact.balls import sign_of_number
 from theory.exact.limits import certified_limit
-from theory.exact.signs import sign_on
+from theory.exact.signs import sign_on, unbounded
 from theory.exact.verdict import Status, Verdict
 from theory.mirror.dual_curve import DualCurve
 
@@ -49,18 +50,19 @@ class CurveEnds:
                 continue
             if x is None or dual is None:
                 return Verdict(
-                    Status.UNDECIDED, f"the {name} end of the dual curve is not known in closed form"
+                    Status.UNDECIDED,
+                    f"the {name} end of the dual curve is not known in closed form",
                 )
             if not _infinite(dual):
                 return Verdict(
                     Status.REFUTED,
-                    f"not essentially smooth: F' stays finite ({dual}) at the {name} end x = {x} of "
-                    "the reachable interval",
+                    f"not essentially smooth: F' stays finite ({dual}) at the {name} end x = {x} "
+                    "of the reachable interval",
                     witness={"x": str(x), "F'": str(dual)},
                 )
         return Verdict(
             Status.PROVED,
-            "F'' = 1/M > 0 inside, and |F'| is infinite at every finite end of the reachable interval",
+            "F'' = 1/M > 0 inside, and |F'| is infinite at every finite end of the interval",
             conditions=("the limits at the ends were checked in ball arithmetic",),
         )
 
@@ -105,29 +107,41 @@ def curve_ends(curve: DualCurve) -> CurveEnds:
             continue
         dual = None
         if not curve.dual.has(sp.Integral):
-            dual = _limit(curve.dual, curve.s, end, direction)
-        found.append((dual, _limit(curve.x, curve.s, end, direction)))
+            dual = _limit(curve.dual, curve.s, end, direction, curve.rho.ranges)
+        found.append((dual, _limit(curve.x, curve.s, end, direction, curve.rho.ranges)))
     (dual_a, x_a), (dual_b, x_b) = found
     branch = curve.branches[0] if curve.kind == "one parameter" else None
     flipped = branch is not None and branch.direction < 0
     if not flipped and curve.kind != "one parameter":
         flipped = any(
-            a is not None and b is not None and _smaller(b, a) for a, b in ((x_a, x_b), (dual_a, dual_b))
+            a is not None and b is not None and _smaller(b, a)
+            for a, b in ((x_a, x_b), (dual_a, dual_b))
         )
     if flipped:
         dual_a, dual_b, x_a, x_b = dual_b, dual_a, x_b, x_a
     return CurveEnds((dual_a, dual_b), (x_a, x_b))
 
 
-def _smaller(a: sp.Expr, b: sp.Expr) -> bool:
+def _smaller(a: sp.Expr, b: sp.Expr, ranges: Ranges | None = None) -> bool:
     if a == -sp.oo or b is sp.oo:
         return a != b
     if a is sp.oo or b == -sp.oo:
         return False
-    return sign_on(sp.expand(b - a)) == 1
+    return sign_on(sp.expand(b - a), ranges) == 1
 
 
-def _limit(e: sp.Expr, s: sp.Symbol, end: sp.Expr, direction: str) -> sp.Expr | None:
+def _limit(
+    e: sp.Expr, s: sp.Symbol, end: sp.Expr, direction: str, ranges: Ranges
+) -> sp.Expr | None:
+    traded, back = unbounded(e, {k: v for k, v in ranges.items() if k != s})
+    if back:
+        # bounded constants as positive ones, so that the limit knows their side
+        moved = end.xreplace(back)
+        value = certified_limit(traded, s, moved, direction, seconds=2.0)
+        if value is None:
+            return None
+        undo = {b.free_symbols.pop(): k - b.subs(b.free_symbols.pop(), 0) for k, b in back.items()}
+        return value.value.xreplace(undo)
     limit = certified_limit(e, s, end, direction, seconds=2.0)
     return None if limit is None else limit.value
 
@@ -140,8 +154,9 @@ def _parameter_ends(curve: DualCurve) -> list[sp.Expr | None]:
     """
     s, s0 = curve.s, curve.s_start
     assert s is not None and s0 is not None and curve.theta is not None
-    lower: sp.Expr | None = sp.S.Zero if s.is_positive else -sp.oo
-    upper: sp.Expr | None = sp.oo
+    lower, upper = curve.s_range
+    if s.is_positive and lower == -sp.oo:
+        lower = sp.S.Zero
     expressions = [*curve.theta]
     if curve.x is not None:
         expressions.append(curve.x)
@@ -156,21 +171,21 @@ def _parameter_ends(curve: DualCurve) -> list[sp.Expr | None]:
             critical |= _singular_points(a, s)
     for point in critical:
         gap = sp.expand(point - s0)
-        sign = sign_of_number(gap) if gap.is_number else sign_on(gap)
+        sign = sign_of_number(gap) if gap.is_number else sign_on(gap, curve.rho.ranges)
         if gap == 0:
             continue
         if sign is None:
             return [None, None]
         if sign > 0:
-            upper = point if upper is sp.oo or _smaller(point, upper) else upper
+            upper = point if upper is sp.oo or _smaller(point, upper, curve.rho.ranges) else upper
         else:
-            lower = point if lower == -sp.oo or _smaller(lower, point) else lower
+            lower = point if lower == -sp.oo or _smaller(lower, point, curve.rho.ranges) else lower
     return [lower, upper]
 
 
 def _singular_points(a: sp.Expr, s: sp.Symbol) -> set[sp.Expr]:
     if a.is_Pow:
-        if a.exp.is_Integer and a.exp > 0 or a.base.is_number:
+        if (a.exp.is_Integer and a.exp > 0) or a.base.is_number:
             return set()
         arguments = [a.base]
     elif isinstance(a, sp.log):

@@ -120,14 +120,16 @@ class MirrorFlow:
         expression: sp.Expr | None = getattr(closed, kind)
         if expression is None:
             raise NotClosedForm(
-                f"No closed form of the {kind.replace('_', ' ')} was found for {self.rho}. The exact "
-                f"parametric form is mirror.parametric, and mirror.value({kind!r}, ..., dps=50) "
+                f"No closed form of the {kind.replace('_', ' ')} was found for {self.rho}. "
+                f"The exact parametric form is mirror.parametric, and mirror.value({kind!r}, ..., dps=50) "
                 "gives it to any precision."
             )
         symbol = closed.xi if kind in ("conjugate", "inverse_gradient") else closed.x
         value = self._argument(argument)
         if value.is_number:
-            self._check_inside(value, self.domain if symbol == closed.xi else self.reach, symbol.name)
+            self._check_inside(
+                value, self.domain if symbol == closed.xi else self.reach, symbol.name
+            )
         return expression.subs(symbol, value)
 
     def _argument(self, value: Any) -> sp.Expr:
@@ -154,8 +156,8 @@ class MirrorFlow:
         above = upper is not None and upper.is_number and (value >= upper) == True  # noqa: E712
         if below or above:
             raise DomainError(
-                f"{name} = {value} is outside of the open interval ({lower}, {upper}) that the dual "
-                "curve covers."
+                f"{name} = {value} is outside of the open interval ({lower}, {upper}) that the "
+                "dual curve covers."
             )
 
     def potential(self, x: Any) -> sp.Expr:
@@ -198,7 +200,13 @@ class MirrorFlow:
     # -- numbers ----------------------------------------------------------------------------
 
     def value(
-        self, kind: str, x: Any, x0: Any = None, *, dps: int = 15, at: Mapping[Any, Any] | None = None
+        self,
+        kind: str,
+        x: Any,
+        x0: Any = None,
+        *,
+        dps: int = 15,
+        at: Mapping[Any, Any] | None = None,
     ) -> mpmath.mpf:
         """A function of the mirror flow as a number, to any precision.
 
@@ -331,9 +339,7 @@ class MirrorFlow:
         return f"mirror flow of {self.rho} from {where}"
 
 
-def _evaluate(
-    e: sp.Expr, values: Mapping[sp.Symbol, sp.Expr], dps: int
-) -> mpmath.mpf | None:
+def _evaluate(e: sp.Expr, values: Mapping[sp.Symbol, sp.Expr], dps: int) -> mpmath.mpf | None:
     """A closed form in ball arithmetic, with the precision raised until dps digits are certain."""
     symbols = list(values)
     try:

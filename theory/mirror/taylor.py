@@ -54,7 +54,7 @@ class _Curve:
         return self._velocity([*theta, *self.values])
 
     def observables(self, theta: Sequence[Any]) -> tuple[Any, Any]:
-        """x and M."""
+        """X and M."""
         x, metric = self._observables([*theta, *self.values])
         return x, metric
 
