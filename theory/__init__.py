@@ -1,1 +1,106 @@
-"""Implicit bias of gradient flow on reparametrized models: derive, compute, verify, show."""
+"""Derives, proves and tests the implicit bias of gradient flow.
+
+The public names load the module behind them on first use, so that ``import theory`` itself costs
+next to nothing.
+
+>>> import theory as th
+>>> print(th.prove("asinh(t) - log(t + sqrt(t**2 + 1))", assume={"t": "real"}).status)
+PROVED
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from theory import errors
+    from theory.claims.prove import (
+        conserved,
+        convex,
+        is_legendre,
+        is_mirror_potential,
+        monotone,
+        prove,
+    )
+    from theory.errors import TheoryError
+    from theory.exact.verdict import Certificate, Status, Verdict
+    from theory.flow import links, losses
+    from theory.flow.parametrization import Elementwise
+    from theory.gradient_flow import GradientFlow, Mirror
+    from theory.mirror.design import Design, design
+    from theory.numeric.problem import Regression, expand_products, read_table
+    from theory.show.code import to_code
+    from theory.show.derivation import Derivation
+
+__all__ = [
+    "Certificate",
+    "Derivation",
+    "Design",
+    "Elementwise",
+    "GradientFlow",
+    "Mirror",
+    "Regression",
+    "Status",
+    "TheoryError",
+    "Verdict",
+    "__version__",
+    "conserved",
+    "convex",
+    "design",
+    "errors",
+    "expand_products",
+    "is_legendre",
+    "is_mirror_potential",
+    "links",
+    "losses",
+    "monotone",
+    "prove",
+    "read_table",
+    "to_code",
+]
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Certificate": "theory.exact.verdict",
+    "Derivation": "theory.show.derivation",
+    "Design": "theory.mirror.design",
+    "Elementwise": "theory.flow.parametrization",
+    "GradientFlow": "theory.gradient_flow",
+    "Mirror": "theory.gradient_flow",
+    "Regression": "theory.numeric.problem",
+    "Status": "theory.exact.verdict",
+    "TheoryError": "theory.errors",
+    "Verdict": "theory.exact.verdict",
+    "conserved": "theory.claims.prove",
+    "convex": "theory.claims.prove",
+    "design": "theory.mirror.design",
+    "expand_products": "theory.numeric.problem",
+    "is_legendre": "theory.claims.prove",
+    "is_mirror_potential": "theory.claims.prove",
+    "monotone": "theory.claims.prove",
+    "prove": "theory.claims.prove",
+    "read_table": "theory.numeric.problem",
+    "to_code": "theory.show.code",
+}
+_MODULES = {
+    "errors": "theory.errors",
+    "links": "theory.flow.links",
+    "losses": "theory.flow.losses",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        value: Any = import_module(_MODULES[name])
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'theory' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

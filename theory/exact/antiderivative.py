@@ -20,6 +20,7 @@ from theory.errors import DomainError, UnsupportedFormula
 from theory.exact.assumptions import Ranges
 from theory.exact.balls import Program, precision, rational_ball
 from theory.exact.guard import evaluated, proposal
+from theory.exact.signs import is_analytic
 from theory.exact.uniformize import uniformize
 from theory.exact.verdict import Certificate
 from theory.exact.zero import is_zero
@@ -35,10 +36,15 @@ class Antiderivative:
     ----------
     expression : sympy.Expr
     certificate : Certificate
+    continuous : bool
+        Whether it is proved that the expression has no jump on the whole range of the variable, so
+        that differences of it are definite integrals. The derivative alone does not say so:
+        atan(tan(u/2)/sqrt(3)) has the right one on both sides of its jump at pi.
     """
 
     expression: sp.Expr
     certificate: Certificate
+    continuous: bool
 
 
 def antiderivative(
@@ -72,7 +78,10 @@ def antiderivative(
     """
     if reference is None:
         reference = sp.Rational(-3, 7) if u.is_negative else sp.Rational(3, 7)
+    first: Antiderivative | None = None
     for route, candidate in _proposals(f, u, seconds):
+        if first is not None and route == "substitution rules":
+            break
         if candidate is None or not evaluated(candidate):
             continue
         result = _real_logarithms(candidate, u, reference)
@@ -86,8 +95,15 @@ def antiderivative(
             certificate = Certificate(
                 f"d/d{u.name} of the antiderivative is the integrand", verdict, route
             )
-            return Antiderivative(result, certificate)
-    return None
+            found = Antiderivative(
+                result,
+                certificate,
+                is_analytic(result, ranges=ranges, meromorphic=False, variable=u),
+            )
+            if found.continuous:
+                return found
+            first = first or found
+    return first
 
 
 def _proposals(f: sp.Expr, u: sp.Symbol, seconds: float) -> Iterator[tuple[str, sp.Expr | None]]:
@@ -112,7 +128,11 @@ def _by_terms(f: sp.Expr, u: sp.Symbol, seconds: float) -> sp.Expr | None:
 
 def _by_exponentials(f: sp.Expr, u: sp.Symbol, seconds: float) -> sp.Expr | None:
     del seconds
-    return _termwise(sp.expand(sp.powsimp(sp.factor(f))), u, _exponential_integral)
+    # the denominator stays in factors
+    numerator, denominator = sp.fraction(sp.together(f))
+    denominator = sp.factor(sp.factor_terms(denominator))
+    terms = (t / denominator for t in sp.Add.make_args(sp.expand(numerator)))
+    return _termwise(sp.Add(*map(sp.powsimp, terms)), u, _exponential_integral)
 
 
 def _all_by_parts(f: sp.Expr, u: sp.Symbol, seconds: float) -> sp.Expr | None:

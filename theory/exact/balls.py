@@ -2,7 +2,8 @@
 
 Contract: if every ball of the environment contains the true value of its symbol, the result
 contains the true value of the expression, or is not finite where the expression has no real
-value (logarithm of a negative number, division by a ball that contains zero, ...). The same
+value (logarithm of a negative number, division by a ball that contains zero, ...). A power with a
+symbolic exponent that is not declared an integer is exp(x log b), defined for b > 0 only. The same
 program also runs over truncated power series, which is what the Taylor integrator uses.
 """
 
@@ -74,6 +75,14 @@ def _positive(value: Any) -> bool:
 
 def _power(base: Any, exponent: Any) -> Any:
     return (exponent * base.log()).exp()
+
+
+def _integer_power(base: Any, exponent: Any) -> Any:
+    """A power with a symbolic integer exponent: at home on negative bases too."""
+    n = exponent.unique_fmpz() if isinstance(exponent, arb) else None
+    if n is None:
+        return _power(base, exponent)
+    return base ** int(n) if n >= 0 else 1 / base ** int(-n)
 
 
 def _rational_power(base: Any, exponent: sp.Rational) -> Any:
@@ -339,6 +348,9 @@ class Program:
                 return self._emit(lambda b, x=exponent: _rational_power(b, x), (slot,))
             if base is sp.E:
                 return self._emit(_FUNCTIONS[sp.exp], (self._slot(exponent, slots),))
+            if exponent.is_integer:
+                slots_of = (self._slot(base, slots), self._slot(exponent, slots))
+                return self._emit(_integer_power, slots_of)
             return self._emit(_power, (self._slot(base, slots), self._slot(exponent, slots)))
         if isinstance(e, sp.Piecewise):
             return self._piecewise(e, slots)

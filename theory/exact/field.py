@@ -284,6 +284,8 @@ class Field:
             return s if f is sp.sin else c
         if f in (sp.Abs, sp.sign):
             n, d = a = self._convert(e.args[0])
+            if n == 0:
+                return self.constant(0)
             sign = self._condition(n) * self._condition(d)
             if f is sp.sign:
                 return self.constant(sign)
@@ -596,7 +598,7 @@ class Field:
 
     def _root(self, f: fmpz_mpoly, c: sp.Rational) -> Fraction:
         """f**c for one positive factor and a rational exponent."""
-        whole = math.floor(c)
+        whole = int(c.p // c.q)
         rest = c - whole
         out = self.power((f, self.one), whole)
         if rest == 0:

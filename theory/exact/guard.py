@@ -1,7 +1,7 @@
 """The guarded door to SymPy calls that can hang: a worker process with a time limit.
 
-A call runs in a forked child. The child is killed when its time is over, also when it hangs inside
-C code where a signal handler would not run. What comes back is only a proposal: the callers
+A call runs in a forked child. The system ends the child when its CPU time is over, also when it
+hangs inside C code where a signal handler would not run; a wall clock ends one that sleeps. What comes back is only a proposal: the callers
 certify it by an independent route.
 """
 
@@ -26,13 +26,20 @@ __all__ = ["evaluated", "guarded", "proposal"]
 MEMORY = 4 << 30
 """Address space that a worker may add to what the parent has, in bytes."""
 
+WALL = 6
+"""How many times its CPU limit a worker may take by the clock on the wall."""
 
-def _child(function: Callable[..., Any], arguments: tuple[Any, ...], write: int, cpu: int) -> None:
+
+def _child(
+    function: Callable[..., Any], arguments: tuple[Any, ...], write: int, seconds: float
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # the default action of SIGPROF is to end the process, wherever it is
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     with open("/proc/self/statm") as handle:
         size = int(handle.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     try:
         answer = ("ok", function(*arguments))
     except Exception as error:
@@ -52,7 +59,7 @@ def guarded(function: Callable[..., Any], *arguments: Any, seconds: float = 5.0)
     function : callable
         Any callable; it runs in a forked copy of this process, so its side effects are lost.
     seconds : float
-        Wall-clock limit.
+        Limit of CPU time.
 
     Raises
     ------
@@ -75,13 +82,13 @@ def guarded(function: Callable[..., Any], *arguments: Any, seconds: float = 5.0)
         code = 1
         try:
             os.close(read)
-            _child(function, arguments, write, int(seconds) + 2)
+            _child(function, arguments, write, seconds)
             code = 0
         finally:
             os._exit(code)
     os.close(write)
     chunks: list[bytes] = []
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + WALL * seconds + 2
     try:
         while True:
             left = deadline - time.monotonic()
@@ -95,9 +102,11 @@ def guarded(function: Callable[..., Any], *arguments: Any, seconds: float = 5.0)
             chunks.append(chunk)
     finally:
         os.close(read)
-        os.waitpid(pid, 0)
-    if not chunks:
-        raise ArithmeticError("The symbolic step ended without an answer (memory or CPU limit).")
+        _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
+        raise ComputationTimeout(f"A symbolic step took more than {seconds:g} s.")
+    if not chunks or os.WIFSIGNALED(status):
+        raise ArithmeticError("The symbolic step ended without an answer (memory limit).")
     # written by our own forked child through an anonymous pipe
     kind, value = pickle.loads(b"".join(chunks))
     if kind == "error":

@@ -21,7 +21,7 @@ __all__ = ["is_analytic", "sign_on", "unbounded"]
 
 
 def unbounded(e: sp.Expr, ranges: Ranges | None = None) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
-    r"""Trade interval-bounded, negative and nonnegative symbols for positive ones.
+    r"""Trade interval-bounded and negative symbols for positive ones.
 
     $x \in (a, \infty)$ becomes $a + t$, $x \in (a, b)$ becomes $(a + b t)/(1 + t)$, $t > 0$: a
     bijection, so a statement for all t is the statement for all x in the open interval.
@@ -35,13 +35,14 @@ def unbounded(e: sp.Expr, ranges: Ranges | None = None) -> tuple[sp.Expr, dict[s
     back: dict[sp.Symbol, sp.Expr] = {}
     for s in sorted(e.free_symbols, key=lambda s: s.name):
         lower, upper = ranges.get(s, (-sp.oo, sp.oo))
-        if s.is_positive or s.is_nonnegative:
+        if s.is_positive:
             lower = sp.Max(lower, 0) if lower.is_number else lower
-        if s.is_negative or s.is_nonpositive:
+        if s.is_negative:
             upper = sp.Min(upper, 0) if upper.is_number else upper
         if (lower, upper) == (-sp.oo, sp.oo) or (
             s.is_positive and (lower, upper) == (sp.S.Zero, sp.oo)
         ):
+            # a nonnegative symbol keeps its zero
             continue
         t = sp.Dummy(s.name, positive=True)
         if lower == -sp.oo:
@@ -107,6 +108,20 @@ def _circular_sign(e: sp.Expr, ranges: Ranges) -> int | None:
         if sign_of_number(upper - sp.pi) == 1 or sign_of_number(lower + sp.pi) == -1:
             return None
     t = sp.Dummy("t", real=True)
+    half_turn = sp.pi / 2
+    tangents = all(isinstance(a, (sp.tan, sp.cot)) for a in atoms)
+    if (
+        tangents
+        and shift == 0
+        and sign_of_number(half_turn - upper) != -1
+        and sign_of_number(lower + half_turn) != -1
+    ):
+        inside = sp.together(e.xreplace({a: t if isinstance(a, sp.tan) else 1 / t for a in atoms}))
+        if inside.has(u):
+            return None
+        low = -sp.oo if lower == -half_turn else sp.tan(lower)
+        high = sp.oo if upper == half_turn else sp.tan(upper)
+        return sign_on(inside, {t: (low, high)})
     flip = -1 if shift != 0 else 1
     sine, cosine = flip * 2 * t / (1 + t**2), flip * (1 - t**2) / (1 + t**2)
     table = {
@@ -131,7 +146,7 @@ _ODD_MONOTONE = (sp.sinh, sp.tanh, sp.asinh, sp.atan, sp.erf, sp.erfi, sp.asin, 
 
 def _sign(e: sp.Expr, depth: int) -> int | None:
     if e.is_number:
-        return sign_of_number(e)
+        return sign_of_number(e) or None
     structural = _structural_sign(e, depth)
     if structural is not None or depth <= 0:
         return structural
@@ -370,21 +385,31 @@ _MEROMORPHIC = {
 }  # fmt: skip
 
 
-def is_analytic(e: sp.Expr, *, ranges: Ranges | None = None, meromorphic: bool = True) -> bool:
+def is_analytic(
+    e: sp.Expr,
+    *,
+    ranges: Ranges | None = None,
+    meromorphic: bool = True,
+    variable: sp.Symbol | None = None,
+) -> bool:
     """Whether an expression is real-analytic on the whole domain of its symbols.
 
     With `meromorphic`, poles from outer division are allowed: the identity theorem is applied to
     the numerator, which is a polynomial in functions that are analytic everywhere.
-    Only a sufficient test: False says nothing.
+    With `variable`, analyticity in that symbol alone, the others being constants at which the
+    expression is defined. Only a sufficient test: False says nothing.
     """
-    if e.is_number or e.is_Symbol:
+    if e.is_number or e.is_Symbol or (variable is not None and not e.has(variable)):
         return True
     if e.is_Add or e.is_Mul:
-        return all(is_analytic(a, ranges=ranges, meromorphic=meromorphic) for a in e.args)
+        return all(
+            is_analytic(a, ranges=ranges, meromorphic=meromorphic, variable=variable)
+            for a in e.args
+        )
     if e.is_Pow:
         base, exponent = e.args
         if exponent.is_Integer:
-            if not is_analytic(base, ranges=ranges, meromorphic=meromorphic):
+            if not is_analytic(base, ranges=ranges, meromorphic=meromorphic, variable=variable):
                 return False
             return bool(exponent > 0) or meromorphic or sign_on(base, ranges) is not None
         if base.is_number:
@@ -393,10 +418,12 @@ def is_analytic(e: sp.Expr, *, ranges: Ranges | None = None, meromorphic: bool =
             )
         return (
             sign_on(base, ranges) == 1
-            and is_analytic(base, ranges=ranges, meromorphic=False)
-            and is_analytic(exponent, ranges=ranges, meromorphic=False)
+            and is_analytic(base, ranges=ranges, meromorphic=False, variable=variable)
+            and is_analytic(exponent, ranges=ranges, meromorphic=False, variable=variable)
         )
-    if not e.args or not all(is_analytic(a, ranges=ranges, meromorphic=False) for a in e.args):
+    if not e.args or not all(
+        is_analytic(a, ranges=ranges, meromorphic=False, variable=variable) for a in e.args
+    ):
         return False
     a = e.args[0]
     if isinstance(e, _ENTIRE):

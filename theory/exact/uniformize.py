@@ -7,6 +7,7 @@ functions are then complete algorithms on rational functions and polynomials.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sympy as sp
@@ -38,8 +39,8 @@ def uniformize(e: sp.Expr, u: sp.Symbol) -> Uniformization | None:
     ((_w**2 - 1)/(2*_w), exp(u))
     """
     e = e.replace(lambda t: isinstance(t, _HYPERBOLIC), lambda t: t.rewrite(sp.exp))
-    exponentials = [t for t in e.atoms(sp.exp) if t.has(u)]
-    trigonometric = [t for t in e.atoms(*_TRIGONOMETRIC) if t.has(u)]
+    exponentials = _ordered(t for t in e.atoms(sp.exp) if t.has(u))
+    trigonometric = _ordered(t for t in e.atoms(*_TRIGONOMETRIC) if t.has(u))
     roots = [
         t for t in e.atoms(sp.Pow) if t.exp.is_Rational and not t.exp.is_Integer and t.base.has(u)
     ]
@@ -63,6 +64,11 @@ def uniformize(e: sp.Expr, u: sp.Symbol) -> Uniformization | None:
     if plain.is_rational_function(w) or plain.has(sp.log):
         return Uniformization(plain, w, u, w)
     return None
+
+
+def _ordered(atoms: Iterable[sp.Expr]) -> list[sp.Expr]:
+    """The same order in every run, whatever the hash seed."""
+    return sorted(atoms, key=sp.default_sort_key)
 
 
 def _exponential(e: sp.Expr, u: sp.Symbol, atoms: list[sp.Expr]) -> Uniformization | None:

@@ -98,7 +98,30 @@ def is_zero(
     if e.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise DomainError(f"The expression {original} is not finite.")
     with time_budget(seconds):
+        return _closed_ends(e, back, original, bits)
+
+
+def _closed_ends(
+    e: sp.Expr, back: dict[sp.Symbol, sp.Expr], original: sp.Expr, bits: int
+) -> Verdict:
+    """Nonnegative and nonpositive symbols: the open half line, and zero on its own."""
+    closed = [
+        s for s in e.free_symbols if not s.is_nonzero and (s.is_nonnegative or s.is_nonpositive)
+    ]
+    if not closed:
         return _Question(e, back, original, bits).answer()
+    s = min(closed, key=lambda s: s.name)
+    t = sp.Dummy(s.name, positive=True)
+    sign = 1 if s.is_nonnegative else -1
+    inside = _closed_ends(e.xreplace({s: sign * t}), {**back, s: sign * t}, original, bits)
+    at_zero = e.xreplace({s: sp.S.Zero})
+    if inside.refuted or at_zero.has(sp.nan, sp.zoo, sp.oo, -sp.oo) or at_zero == 0:
+        return inside
+    try:
+        end = _closed_ends(at_zero, {**back, s: sp.S.Zero}, original, bits)
+    except DomainError:
+        return inside
+    return end if not end.proved else inside
 
 
 class _Question:
@@ -129,7 +152,7 @@ class _Question:
     def _witness(self, point: Point) -> dict[str, str]:
         out = {}
         for s in sorted(self.original.free_symbols, key=lambda s: s.name):
-            value = self.back[s].subs(point) if s in self.back else point[s]
+            value = self.back[s].subs(point) if s in self.back else point.get(s, s)
             out[s.name] = str(value)
         return out
 

@@ -7,13 +7,14 @@ law that is returned is verified: its Lie derivative along $P\nabla\rho$ is zero
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
 from theory.errors import DomainError, UnsupportedFormula
 from theory.exact.antiderivative import antiderivative
 from theory.exact.inverse import inverse
+from theory.exact.signs import is_analytic
 from theory.exact.verdict import Certificate, Verdict
 from theory.exact.zero import is_zero
 from theory.flow.clock import Block, blocks
@@ -78,7 +79,13 @@ def conserved(law: sp.Expr, rho: Elementwise) -> Verdict:
     <Status.REFUTED: 'REFUTED'>
     """
     rate = lie_derivative(law, rho)
-    return is_zero(rate, rho.ranges)
+    verdict = is_zero(rate, rho.ranges)
+    if verdict.proved and not is_analytic(law, ranges=rho.ranges, meromorphic=False):
+        # a step function has rate zero wherever it has a rate
+        return replace(
+            verdict, conditions=(f"the flow stays where {law} is defined and continuous",)
+        )
+    return verdict
 
 
 def elementwise_laws(rho: Elementwise) -> ConservationLaws:

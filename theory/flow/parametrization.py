@@ -19,7 +19,7 @@ __all__ = ["Elementwise"]
 
 @dataclass(frozen=True, init=False)
 class Elementwise:
-    r"""The parametrization $x_i = \rho(\theta_i)$, a block $\theta_i \in \mathbb{R}^k$ per coordinate.
+    r"""The parametrization $x_i = \rho(\theta_i)$, $\theta_i \in \mathbb{R}^k$ a block per entry.
 
     Parameters
     ----------

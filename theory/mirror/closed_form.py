@@ -17,6 +17,7 @@ from theory.exact.antiderivative import antiderivative
 from theory.exact.assumptions import Ranges
 from theory.exact.inverse import inverse
 from theory.exact.shorten import shorten
+from theory.exact.signs import is_analytic
 from theory.exact.verdict import Certificate, Verdict
 from theory.exact.zero import is_zero
 from theory.mirror.dual_curve import DualCurve, denested, tidy_exponentials
@@ -191,9 +192,12 @@ def _gradient(
         at = _at_start(short, x, curve)
         if verdict is None or at is None or not _is_zero_number(at):
             continue
+        if not is_analytic(short, ranges=ranges, meromorphic=False, variable=x):
+            # the right derivative on both sides of a jump is not enough
+            continue
         best = short
         certificates.append(Certificate("dF'/dx = F'' and F'(x_0) = 0", verdict))
-        if best.count_ops() <= 8:
+        if best.count_ops() <= 3:
             break
     return best
 
@@ -244,14 +248,16 @@ def _potential(
         if at is not None:
             candidates.append(x * gradient - moment.expression + at)
     conjugate = curve.conjugate
-    known = s_of_x is not None and conjugate is not None and not conjugate.has(sp.Integral)
-    if not candidates and known:
+    if conjugate is not None and conjugate.has(sp.Integral):
+        conjugate = None
+    if not candidates and conjugate is not None and s_of_x is not None:
         candidates.append(x * gradient - conjugate.xreplace({curve.s: s_of_x}))
     for candidate in candidates:
         short = shorten(candidate, ranges)
         verdict = _proved(sp.diff(short, x) - gradient, ranges)
         at = _at_start(short, x, curve)
-        if verdict is not None and at is not None and _is_zero_number(at):
+        smooth = is_analytic(short, ranges=ranges, meromorphic=False, variable=x)
+        if verdict is not None and at is not None and _is_zero_number(at) and smooth:
             certificates.append(Certificate("dF/dx = F' and F(x_0) = 0", verdict))
             return short
     return None

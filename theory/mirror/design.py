@@ -474,7 +474,7 @@ def _increasing_parts(k: sp.Expr, xi: sp.Symbol) -> Iterator[sp.Expr]:
 
 
 def _from_inverse_map(psi: sp.Expr, xi: sp.Symbol) -> tuple[sp.Expr, sp.Symbol, sp.Expr] | None:
-    r"""The rho with $\rho(w(\xi)) = \Psi(\xi)$ on its dual curve, $w' = \sqrt{\Psi'}$; and its start."""
+    r"""The rho with $\rho(w(\xi)) = \Psi(\xi)$ on its curve, $w' = \sqrt{\Psi'}$; and its start."""
     slope = sp.diff(psi, xi)
     roots = _positive_root(slope, xi, sp.Rational(1, 97), {})
     for root in roots:

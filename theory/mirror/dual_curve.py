@@ -34,7 +34,7 @@ from theory.exact.inverse import inverse
 from theory.exact.limits import certified_limit
 from theory.exact.parsing import parse
 from theory.exact.shorten import shorten
-from theory.exact.signs import sign_on
+from theory.exact.signs import is_analytic, sign_on
 from theory.exact.verdict import Certificate
 from theory.exact.zero import is_zero
 from theory.flow.branch import Branch, branch_through
@@ -218,12 +218,24 @@ def _definite(
     integrand: sp.Expr, s: sp.Symbol, s0: sp.Expr, closed: Antiderivative | None
 ) -> sp.Expr:
     """The integral from s0 to s: closed, or as an integral in a bound variable."""
-    if closed is not None:
+    if closed is not None and closed.continuous:
         at_start = closed.expression.subs(s, s0)
         if not at_start.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
             return closed.expression - at_start
     t = sp.Dummy(s.name)
     return sp.Integral(integrand.xreplace({s: t}), (t, s0, s))
+
+
+def _along(integrand: sp.Expr, s: sp.Symbol, s0: sp.Expr, closed: Antiderivative | None) -> sp.Expr:
+    """The integral along a curve whose interval of s is only found later.
+
+    Without angle functions of tangents an elementary antiderivative has no jump where it is real.
+    """
+    if closed is not None and not closed.continuous and closed.expression.has(sp.atan, sp.asin):
+        closed = None
+    if closed is not None:
+        closed = Antiderivative(closed.expression, closed.certificate, True)
+    return _definite(integrand, s, s0, closed)
 
 
 def _one_parameter(rho: Elementwise, values: tuple[sp.Expr, ...]) -> DualCurve:
@@ -277,6 +289,9 @@ def _parameter_flow(
     ranges: dict[sp.Symbol, tuple[sp.Expr, sp.Expr]] = {v: branch.range}
     if not (expression.free_symbols - {v}):
         ranges[y] = _image(expression, v, branch)
+    if not is_analytic(expression, ranges=ranges, meromorphic=False, variable=v):
+        # a quadrature with a jump is not a clock
+        return None
     reference = start if start.free_symbols else _inside(branch, start)
     back = inverse(expression, v, y, reference=reference, ranges=ranges)
     at_start = expression.subs(v, start)
@@ -444,7 +459,7 @@ def _common_clock(
     certificates += [a.certificate for a in (dual, area) if a is not None]
     return DualCurve(
         rho, values, tuple(branches), tau, (-sp.oo, sp.oo), sp.S.Zero, tuple(thetas), x,
-        _definite(1 / clock, tau, sp.S.Zero, dual), _definite(x / clock, tau, sp.S.Zero, area),
+        _along(1 / clock, tau, sp.S.Zero, dual), _along(x / clock, tau, sp.S.Zero, area),
         "product", tuple(certificates),
     )  # fmt: skip
 
@@ -527,7 +542,7 @@ def _by_parameter(
         rho, values, tuple(branches[k] for k in rho.parameters), s,
         _between_rests(slope, s, table[r]), table[r],
         tuple(thetas[k] for k in rho.parameters), x,
-        _definite(1 / slope, s, table[r], dual), _definite(x / slope, s, table[r], area),
+        _along(1 / slope, s, table[r], dual), _along(x / slope, s, table[r], area),
         "product", tuple(certificates),
     )  # fmt: skip
 

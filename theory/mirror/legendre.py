@@ -14,8 +14,8 @@ import sympy as sp
 
 from theory.exact.assumptions import Ranges
 from theory.exact.balls import sign_of_number
-from theory.exact.limits import certified_limit
-from theory.exact.signs import sign_on, unbounded
+from theory.exact.limits import CertifiedLimit, certified_limit
+from theory.exact.signs import is_analytic, sign_on, unbounded
 from theory.exact.verdict import Status, Verdict
 from theory.mirror.dual_curve import DualCurve
 
@@ -32,10 +32,14 @@ class CurveEnds:
         The open interval of xi.
     x : pair of sympy.Expr or None
         The open interval of reachable x.
+    proved : pair of bool
+        Whether the limits at the lower and at the upper end are proved, not only checked in ball
+        arithmetic, and with them that nothing singular lies between.
     """
 
     dual: tuple[sp.Expr | None, sp.Expr | None]
     x: tuple[sp.Expr | None, sp.Expr | None]
+    proved: tuple[bool, bool] = (False, False)
 
     @property
     def legendre(self) -> Verdict:
@@ -44,6 +48,9 @@ class CurveEnds:
         It is strictly convex there, F'' = 1/M with 0 < M < oo; it is essentially smooth when xi is
         infinite at every finite end of the reachable interval.
         """
+        checked = [
+            name for name, proof in zip(("lower", "upper"), self.proved, strict=True) if not proof
+        ]
         for side, name in ((0, "lower"), (1, "upper")):
             x, dual = self.x[side], self.dual[side]
             if x is not None and _infinite(x):
@@ -53,6 +60,13 @@ class CurveEnds:
                     Status.UNDECIDED,
                     f"the {name} end of the dual curve is not known in closed form",
                 )
+            if not _infinite(dual) and not self.proved[side]:
+                return Verdict(
+                    Status.UNDECIDED,
+                    f"F' seems to stay finite ({dual}) at the {name} end x = {x}; its limit there "
+                    "was checked in ball arithmetic, not proved",
+                    digits=12,
+                )
             if not _infinite(dual):
                 return Verdict(
                     Status.REFUTED,
@@ -60,17 +74,28 @@ class CurveEnds:
                     "of the reachable interval",
                     witness={"x": str(x), "F'": str(dual)},
                 )
+        if checked:
+            return Verdict(
+                Status.UNDECIDED,
+                "F'' = 1/M > 0 inside; |F'| is infinite at every finite end of the interval, but "
+                f"the limit at the {' and the '.join(checked)} end was checked in ball arithmetic, "
+                "not proved",
+                digits=12,
+            )
         return Verdict(
             Status.PROVED,
             "F'' = 1/M > 0 inside, and |F'| is infinite at every finite end of the interval",
-            conditions=("the limits at the ends were checked in ball arithmetic",),
         )
 
     @property
     def finite_time_exit(self) -> bool | None:
         """Whether the flow can reach the end of the interval in finite time."""
-        verdict = self.legendre
-        return None if verdict.undecided else verdict.refuted
+        exits = []
+        for x, dual in zip(self.x, self.dual, strict=True):
+            if x is None or (dual is None and not _infinite(x)):
+                return None
+            exits.append(not _infinite(x) and dual is not None and not _infinite(dual))
+        return any(exits)
 
     @property
     def every_target(self) -> bool | None:
@@ -92,7 +117,7 @@ def curve_ends(curve: DualCurve) -> CurveEnds:
     >>> from theory.flow.parametrization import Elementwise
     >>> from theory.mirror.dual_curve import dual_curve
     >>> curve_ends(dual_curve(Elementwise("sin(u)", "u"), {"u": 0}))
-    CurveEnds(dual=(-oo, oo), x=(-1, 1))
+    CurveEnds(dual=(-oo, oo), x=(-1, 1), proved=(True, True))
     """
     if curve.s is None or curve.x is None or curve.dual is None or curve.s_start is None:
         return CurveEnds((None, None), (None, None))
@@ -101,14 +126,21 @@ def curve_ends(curve: DualCurve) -> CurveEnds:
     else:
         ends = _parameter_ends(curve)
     found: list[tuple[sp.Expr | None, sp.Expr | None]] = []
+    proofs: list[bool] = []
+    inside = _regular_inside(curve)
     for end, direction in zip(ends, ("+", "-"), strict=True):
         if end is None:
             found.append((None, None))
+            proofs.append(False)
             continue
         dual = None
         if not curve.dual.has(sp.Integral):
             dual = _limit(curve.dual, curve.s, end, direction, curve.rho.ranges)
-        found.append((dual, _limit(curve.x, curve.s, end, direction, curve.rho.ranges)))
+        x = _limit(curve.x, curve.s, end, direction, curve.rho.ranges)
+        found.append((None if dual is None else dual.value, None if x is None else x.value))
+        # at an infinite end of x nothing is asked of xi
+        needed = (x,) if x is not None and _infinite(x.value) else (dual, x)
+        proofs.append(inside and all(v is not None and v.certificate.proved for v in needed))
     (dual_a, x_a), (dual_b, x_b) = found
     branch = curve.branches[0] if curve.kind == "one parameter" else None
     flipped = branch is not None and branch.direction < 0
@@ -119,7 +151,26 @@ def curve_ends(curve: DualCurve) -> CurveEnds:
         )
     if flipped:
         dual_a, dual_b, x_a, x_b = dual_b, dual_a, x_b, x_a
-    return CurveEnds((dual_a, dual_b), (x_a, x_b))
+        proofs.reverse()
+    return CurveEnds((dual_a, dual_b), (x_a, x_b), (proofs[0], proofs[1]))
+
+
+def _regular_inside(curve: DualCurve) -> bool:
+    """Whether the curve is proved smooth and strictly monotone on all of its interval."""
+    if curve.kind == "one parameter":
+        branch = curve.branches[0]
+        return branch is not None and branch.certified
+    assert curve.s is not None and curve.x is not None and curve.dual is not None
+    ends = _parameter_ends(curve)
+    if ends[0] is None or ends[1] is None:
+        return False
+    ranges = dict(curve.rho.ranges) | {curve.s: (ends[0], ends[1])}
+    slope = sp.diff(curve.dual, curve.s).doit(integrals=False)
+    return (
+        is_analytic(curve.x, ranges=ranges, meromorphic=False)
+        and is_analytic(slope, ranges=ranges, meromorphic=False)
+        and sign_on(slope, ranges) is not None
+    )
 
 
 def _smaller(a: sp.Expr, b: sp.Expr, ranges: Ranges | None = None) -> bool:
@@ -132,7 +183,7 @@ def _smaller(a: sp.Expr, b: sp.Expr, ranges: Ranges | None = None) -> bool:
 
 def _limit(
     e: sp.Expr, s: sp.Symbol, end: sp.Expr, direction: str, ranges: Ranges
-) -> sp.Expr | None:
+) -> CertifiedLimit | None:
     traded, back = unbounded(e, {k: v for k, v in ranges.items() if k != s})
     if back:
         # bounded constants as positive ones, so that the limit knows their side
@@ -141,9 +192,8 @@ def _limit(
         if value is None:
             return None
         undo = {b.free_symbols.pop(): k - b.subs(b.free_symbols.pop(), 0) for k, b in back.items()}
-        return value.value.xreplace(undo)
-    limit = certified_limit(e, s, end, direction, seconds=2.0)
-    return None if limit is None else limit.value
+        return CertifiedLimit(value.value.xreplace(undo), value.certificate)
+    return certified_limit(e, s, end, direction, seconds=2.0)
 
 
 def _parameter_ends(curve: DualCurve) -> list[sp.Expr | None]:

@@ -386,13 +386,14 @@ def _gauge(e: sp.Expr, b: sp.Symbol) -> sp.Expr | None:
     n = 256
     exponents: list[tuple[Fraction, int]] = []
     for k in range(2):
-        sample = [
-            rational_ball((-1 if o.is_negative else 1) * sp.Rational(7 + 4 * k + 3 * i, 9 + 2 * i))
+        points = [
+            (-1 if o.is_negative else 1) * sp.Rational(7 + 4 * k + 3 * i, 9 + 2 * i)
             for i, o in enumerate(others)
         ]
         logs: list[arb] = []
         for factor in (1, 2, 4):
             with precision(40 * n * factor):
+                sample = [rational_ball(q) for q in points]
                 value = abs(program([arb(2) ** (-n * factor), *sample])[0])
                 if not value.is_finite() or not value > 0:
                     return None

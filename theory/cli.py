@@ -1,0 +1,263 @@
+"""The command line: ``theory derive | laws | prove | design | flow | check``.
+
+Exit codes: 0 answered, 1 refuted or failed, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+
+from theory.errors import TheoryError
+
+__all__ = ["main"]
+
+_ASSUME = click.option(
+    "--assume", multiple=True, metavar="TEXT", help='"L > 2", "L (2, oo)", "x real"; repeatable.'
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+_START = click.option("--start", required=True, metavar="TEXT", help='"u=alpha, v=alpha"')
+_RATES = click.option("--rates", metavar="TEXT", help='Learning rates, "u=1, v=2".')
+
+
+class _Group(click.Group):
+    """A group that turns errors on purpose into one line and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TheoryError as error:
+            _fail(str(error))
+        except (click.exceptions.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except (RecursionError, MemoryError) as error:
+            _fail(f"The input is too large or too deeply nested ({type(error).__name__}).")
+        except BrokenPipeError:
+            # the reader of the output, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except Exception as error:
+            if os.environ.get("THEORY_TRACEBACK"):
+                raise
+            _fail(
+                f"unexpected {type(error).__name__}: {error} "
+                "(THEORY_TRACEBACK=1 shows where; please report it)"
+            )
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    raise SystemExit(2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="implicit-bias-theory", prog_name="theory")
+def main() -> None:
+    """Derive, prove and test the implicit bias of gradient flow."""
+
+
+def _console() -> Console:
+    return Console(highlight=False, emoji=False)
+
+
+def _emit(data: dict[str, Any]) -> None:
+    click.echo(json.dumps(data, ensure_ascii=False, default=str, allow_nan=True))
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"Cannot write {path}: {error.strerror or error}.") from error
+    click.echo(f"wrote {path}", err=True)
+
+
+@main.command()
+@click.argument("formula")
+@_START
+@_ASSUME
+@_RATES
+@click.option("--latex", type=click.Path(dir_okay=False), help="Also write a LaTeX file.")
+@click.option("--markdown", is_flag=True, help="Print Markdown.")
+@_JSON
+def derive(
+    formula: str,
+    start: str,
+    assume: tuple[str, ...],
+    rates: str | None,
+    latex: str | None,
+    markdown: bool,
+    as_json: bool,
+) -> None:
+    """Derive laws, potential, divergence and limits of x = FORMULA."""
+    from theory.cli_input import read_flow
+    from theory.flow.gradient_flow import FlowModel
+    from theory.mirror.mirror_flow import mirror_flow
+    from theory.show.derivation import derive as steps
+    from theory.show.patience import patience
+    from theory.show.text import print_derivation
+
+    rho, values = read_flow(formula, start, assume, rates)
+    with patience("deriving"):
+        derivation = steps(mirror_flow(rho, values), FlowModel(rho))
+    if latex is not None:
+        _write(latex, derivation.to_latex(document=True))
+    if as_json:
+        _emit(derivation.to_dict())
+    elif markdown:
+        click.echo(derivation.to_markdown())
+    else:
+        print_derivation(derivation, _console())
+
+
+@main.command()
+@click.argument("formula")
+@click.option("--parameters", metavar="NAMES", help="All names of the formula unless given.")
+@_ASSUME
+@_RATES
+@_JSON
+def laws(
+    formula: str, parameters: str | None, assume: tuple[str, ...], rates: str | None, as_json: bool
+) -> None:
+    """Conservation laws of x = FORMULA, and how many there are."""
+    from theory.cli_input import read_parametrization
+    from theory.flow.conservation import elementwise_laws
+    from theory.show.patience import patience
+
+    rho = read_parametrization(formula, parameters, assume, rates)
+    with patience("searching laws"):
+        found = elementwise_laws(rho)
+    if as_json:
+        _emit(
+            {
+                "formula": str(rho.formula),
+                "found": [str(law) for law in found.found],
+                "count": found.count,
+                "complete": found.complete,
+                "certificates": [str(c) for c in found.certificates],
+            }
+        )
+        return
+    for law, certificate in zip(found.found, found.certificates, strict=True):
+        click.echo(f"{law} is constant [{certificate.verdict.status}]")
+    click.echo(f"{len(found.found)} of {found.count} laws in closed form")
+
+
+@main.command()
+@click.argument("statement")
+@_ASSUME
+@click.option("--domain", metavar="TEXT", help='"(x > -1) & (x < 1)"')
+@_JSON
+def prove(statement: str, assume: tuple[str, ...], domain: str | None, as_json: bool) -> None:
+    """Prove or refute STATEMENT: a formula that is zero, or "A == B", "A >= B", ..."""
+    from theory.claims.prove import prove as decide
+    from theory.cli_input import read_assumptions
+    from theory.show.patience import patience
+    from theory.show.text import print_verdict
+
+    with patience("proving"):
+        verdict = decide(statement, assume=read_assumptions(assume), domain=domain)
+    if as_json:
+        _emit(
+            {
+                "statement": statement,
+                "status": str(verdict.status),
+                "method": verdict.method,
+                "conditions": list(verdict.conditions),
+                "witness": verdict.witness,
+                "digits": verdict.digits,
+            }
+        )
+    else:
+        print_verdict(verdict, _console())
+    sys.exit(1 if verdict.refuted else 0)
+
+
+@main.command()
+@click.argument("potential")
+@click.option("--on", "interval", default="-oo, oo", metavar="A, B", help="Open interval of x.")
+@click.option("--hessian", is_flag=True, help="POTENTIAL is the second derivative.")
+@_JSON
+def design(potential: str, interval: str, hessian: bool, as_json: bool) -> None:
+    """Find a parametrization that induces POTENTIAL."""
+    from theory.mirror.design import design as find
+    from theory.show.patience import patience
+
+    with patience("designing"):
+        found = find(potential, on=interval, given="hessian" if hessian else "potential")
+    if as_json:
+        _emit(
+            {
+                "formula": None if found.formula is None else str(found.formula),
+                "parameters": [s.name for s in found.parameters],
+                "kind": found.kind,
+                "start": [str(v) for v in found.start],
+                "parametric": {"theta": str(found.parametric[0]), "x": str(found.parametric[1])},
+                "certificates": [str(c) for c in found.certificates],
+            }
+        )
+        return
+    click.echo(str(found))
+    for certificate in found.certificates:
+        click.echo(f"   {certificate}")
+
+
+@main.command()
+@click.argument("formula")
+@_START
+@click.option("--data", required=True, type=click.Path(dir_okay=False), help="CSV with a header.")
+@click.option("--target", metavar="NAME", help="Target column; the last one unless given.")
+@click.option(
+    "--products", type=int, metavar="DEGREE", help="All products of columns, standardized."
+)
+@click.option("--loss", default="squared", show_default=True, metavar="NAME")
+@click.option("--link", default="identity", show_default=True, metavar="NAME")
+@click.option("--t", "end", type=float, help="End of the time span; until interpolation otherwise.")
+@click.option("--method", default="DOP853", show_default=True, help="SciPy's name of the solver.")
+@click.option("--seconds", default=60.0, show_default=True, help="Budget of the integration.")
+@click.option("--set", "constants", metavar="TEXT", help='Constants of the formula, "L=3".')
+@_ASSUME
+@_RATES
+@_JSON
+def flow(as_json: bool, **options: Any) -> None:
+    """Integrate the flow on data and compare its end with the limit point."""
+    from theory.cli_flow import report, run_flow
+    from theory.show.patience import patience
+
+    with patience("integrating"):
+        result = run_flow(**options)
+    if as_json:
+        _emit(result)
+    else:
+        report(result, _console())
+    sys.exit(0 if result["success"] else 1)
+
+
+@main.command()
+@click.argument("prefix", default="")
+@_JSON
+def check(prefix: str, as_json: bool) -> None:
+    """Check what papers state against what is derived; PREFIX picks files of proofs_checks."""
+    from theory.cli_check import run_checks
+    from theory.show.patience import patience
+    from theory.show.text import print_table
+
+    with patience("checking"):
+        rows = run_checks(prefix)
+    failed = [row for row in rows if not row["ok"]]
+    if as_json:
+        _emit({"statements": rows, "failed": len(failed)})
+    else:
+        print_table(
+            f"{len(rows)} statements, {len(failed)} failed",
+            ("paper", "statement", "source", "result"),
+            [(r["paper"], r["name"], r["source"], r["result"]) for r in rows],
+            _console(),
+        )
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,206 @@
+r"""The gradient flow of a parametrization: every question about it, from derivation to numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from theory.errors import StartError, TheoryError
+from theory.exact.budget import time_budget
+from theory.exact.inverse import inverse
+from theory.exact.verdict import Certificate
+from theory.flow.conditions import theory_conditions
+from theory.flow.conservation import ConservationLaws, elementwise_laws
+from theory.flow.gradient_flow import FlowModel
+from theory.flow.parametrization import Elementwise
+from theory.mirror.dual_curve import dual_curve
+from theory.mirror.legendre import curve_ends
+from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
+from theory.mirror.regularizer import Regularizer
+from theory.numeric.dual_curve import ClosedForm, numeric_curve
+from theory.numeric.integrate import FlowResult, integrate
+from theory.numeric.limit_point import LimitPoint, limit_point
+from theory.numeric.problem import Regression
+from theory.show.code import to_code
+from theory.show.derivation import Derivation, derive
+
+__all__ = ["GradientFlow", "Mirror"]
+
+_SECONDS = 6.0
+"""Time for the closed form of the curve; the numeric curve does not depend on it."""
+
+
+@dataclass(frozen=True)
+class Mirror(MirrorFlow):
+    """A mirror flow with its regularizer, its derivation and its source code.
+
+    Parameters
+    ----------
+    rho : Elementwise
+    start : tuple of sympy.Expr
+    model : FlowModel or None
+        The flow it was derived from.
+    """
+
+    model: FlowModel | None = None
+
+    @cached_property
+    def regularizer(self) -> Regularizer:
+        """The implicit regularizer of the start, with its limits for small and large starts."""
+        return Regularizer(self)
+
+    @cached_property
+    def derivation(self) -> Derivation:
+        """The numbered steps from the flow to its regularizer, each with its reason."""
+        return derive(self, self.model)
+
+    def to_code(self, target: str = "numpy") -> str:
+        """Source text of the regularizer and its gradient for NumPy, PyTorch or JAX."""
+        return to_code(self, target=target)
+
+    def _repr_markdown_(self) -> str:
+        return self.derivation.to_markdown()
+
+
+@dataclass(frozen=True)
+class GradientFlow(FlowModel):
+    r"""The flow $\theta' = -P\,\nabla_\theta\,\ell(h(Ax), y)$ of a parametrization $x = G(\theta)$.
+
+    Parameters
+    ----------
+    parametrization : Elementwise
+    loss : Loss, optional
+        `theory.losses.squared()` unless given.
+    link : Link, optional
+        The inverse link; `theory.links.identity()` unless given.
+
+    Examples
+    --------
+    >>> u, v = sp.symbols("u v", real=True)
+    >>> alpha = sp.Symbol("alpha", positive=True)
+    >>> x = sp.Symbol("x", real=True)
+    >>> flow = GradientFlow(Elementwise(u**2 - v**2, (u, v)))
+    >>> flow.conservation_laws().found
+    (u*v,)
+    >>> flow.mirror(start={u: alpha, v: alpha}).hessian(x)
+    1/(4*sqrt(4*alpha**4 + x**2))
+    """
+
+    def metric(self) -> sp.Expr:
+        """M in the parameters: x' = -M times the gradient of the loss in x."""
+        return self.parametrization.metric()
+
+    def conservation_laws(self) -> ConservationLaws:
+        """What is constant along the flow, for every loss, link and data set."""
+        return elementwise_laws(self.parametrization)
+
+    def conditions(self) -> tuple[Certificate, ...]:
+        """What the convergence theory needs of the loss and the link, each with its verdict."""
+        return tuple(theory_conditions(self.loss, self.link))
+
+    def mirror(self, start: Mapping[Any, Any]) -> Mirror:
+        """The mirror flow of one coordinate from a start.
+
+        Raises
+        ------
+        StartError
+            When the start is outside of the domain, or the flow is stuck there.
+        """
+        for key, value in start.items() if isinstance(start, Mapping) else ():
+            if isinstance(value, list | tuple | np.ndarray) and np.ndim(value) > 0:
+                raise StartError(
+                    f"Expected one start value for {key} but got {value!r}: the mirror flow "
+                    "belongs to one coordinate. Use a symbol for a family of starts."
+                )
+        flow = mirror_flow(self.parametrization, start)
+        mirror = Mirror(flow.rho, flow.start, self)
+        mirror.__dict__["curve"] = flow.curve
+        return mirror
+
+    def integrate(
+        self, problem: Regression, start: Mapping[Any, Any], t: Any = None, **options: Any
+    ) -> FlowResult:
+        """The trajectory on a data set; see `theory.numeric.integrate` for the options.
+
+        Examples
+        --------
+        >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
+        >>> run = flow.integrate(Regression([[1.0, 2.0]], [1.0]), {"u": 0.1, "v": 0.1}, (0, 50))
+        >>> run.success, run.drift[0] < 1e-8
+        (True, True)
+        """
+        options.setdefault("laws", self.conservation_laws().found)
+        options.setdefault("closed_form", self._closed_form(problem, start))
+        return integrate(self, problem, start, t, **options)
+
+    def limit_point(
+        self, problem: Regression, start: Mapping[Any, Any], **options: Any
+    ) -> LimitPoint:
+        """Where the flow goes, without integrating it.
+
+        Examples
+        --------
+        >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
+        >>> limit = flow.limit_point(Regression([[1.0, 2.0, 3.0]], [1.0]), {"u": 1e-8, "v": 1e-8})
+        >>> limit.x.round(4).tolist(), limit.success
+        ([0.0, 0.0, 0.3333], True)
+        """
+        options.setdefault("closed_form", self._closed_form(problem, start))
+        return limit_point(self, problem, start, **options)
+
+    def _closed_form(self, problem: Regression, start: Mapping[Any, Any]) -> ClosedForm | None:
+        """The closed curve for every start of these signs, when it solves the curve's ODE."""
+        rho = self.parametrization
+        by_name = {getattr(k, "name", k): v for k, v in start.items()}
+        try:
+            signs = tuple(_sign(by_name[s.name]) for s in rho.parameters)
+            found = _closed_curve(rho, signs)
+            if found is not None:
+                numeric_curve(rho, start, problem.d, closed_form=found)
+        except (KeyError, TypeError, ValueError, TheoryError):
+            # a wrong start is reported by the numeric function itself
+            return None
+        return found
+
+
+def _sign(value: Any) -> int:
+    values = np.asarray(value, dtype=np.float64)
+    return 1 if np.all(values > 0) else -1 if np.all(values < 0) else 0
+
+
+@lru_cache(maxsize=64)
+def _closed_curve(rho: Elementwise, signs: tuple[int, ...]) -> ClosedForm | None:
+    """theta(xi) from a symbolic start of the given signs, or None."""
+    known: tuple[dict[str, bool], ...] = ({"real": True}, {"positive": True}, {"negative": True})
+    symbols = {
+        s: sp.Dummy(f"{s.name}0", **known[sign])
+        for s, sign in zip(rho.parameters, signs, strict=True)
+    }
+    xi = sp.Dummy("xi", real=True)
+    with time_budget(_SECONDS):
+        try:
+            curve = dual_curve(rho, symbols)
+            if curve.s is None or curve.theta is None or curve.dual is None:
+                return None
+            if curve.dual == curve.s:
+                at = xi
+            elif curve.dual.has(sp.Integral):
+                return None
+            else:
+                found = inverse(
+                    curve.dual, curve.s, xi, reference=curve.s_start, ranges=curve.ranges
+                )
+                if found is None:
+                    return None
+                at = found.expression
+            ends = curve_ends(curve).dual
+        except TheoryError:
+            return None
+    theta = {s: e.xreplace({curve.s: at}) for s, e in zip(rho.parameters, curve.theta, strict=True)}
+    domain = None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
+    return ClosedForm(xi, symbols, theta, domain)
