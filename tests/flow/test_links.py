@@ -104,7 +104,7 @@ def test_cubic_link_is_monotone_but_not_regular_and_its_half_inverse_is_not_beli
     link = links.custom("z**3")
     assert link.monotone.proved
     assert link.regular.refuted and link.regular.witness == {"z": "0"}
-    assert link.inverse is None or sp.N(link.predictor(-8)) == -2
+    assert link.inverse is None or abs(sp.N(link.predictor(-8)) + 2) < 1e-12
 
 
 @pytest.mark.parametrize("formula", ["z*abs(z)", "z/(1 + abs(z))", "cbrt(z)"])

@@ -1,8 +1,8 @@
 """The guarded door to SymPy calls that can hang: a worker process with a time limit.
 
 A call runs in a forked child. The system ends the child when its CPU time is over, also when it
-hangs inside C code where a signal handler would not run; a wall clock ends one that sleeps. What comes back is only a proposal: the callers
-certify it by an independent route.
+hangs inside C code where a signal handler would not run; a wall clock ends one that sleeps. What
+comes back is only a proposal: the callers certify it by an independent route.
 """
 
 from __future__ import annotations

@@ -314,13 +314,12 @@ def _approach(
     value: sp.Expr,
     factor: sp.Rational,
 ) -> int | None:
-    with precision(8192):
-        offset = rational_ball(factor)
     distances: list[arb] = []
     sizes: list[arb] = []
     for power in (8, 32, 256, 2048):
-        with precision(4 * power + 256):
-            small = arb(2) ** (-power) * offset
+        # cancellation of eight orders in s leaves 512 bits
+        with precision(8 * power + 512):
+            small = arb(2) ** (-power) * rational_ball(factor)
             balls = [rational_ball(sample[o]) for o in others]
             if point is sp.oo:
                 at = 1 / small

@@ -61,6 +61,15 @@ def _stream(e: sp.Expr) -> Iterator[sp.Expr]:
     yield sp.powsimp(sp.expand_log(e, force=True))
     yield sp.simplify(sp.expand_log(e, force=True))
     yield sp.simplify(e)
+    if e.has(sp.asinh, sp.acosh, sp.atanh, sp.tan):
+        elementary = e.replace(
+            lambda t: isinstance(t, (sp.asinh, sp.acosh, sp.atanh)), lambda t: t.rewrite(sp.log)
+        )
+        elementary = sp.cancel(sp.together(sp.powsimp(sp.expand_log(elementary.rewrite(sp.exp)))))
+        if not elementary.has(sp.I):
+            yield elementary
+            yield sp.simplify(elementary)
+        yield sp.trigsimp(sp.simplify(elementary.rewrite(sp.cos)))
     yield sp.radsimp(sp.simplify(e))
 
 

@@ -214,11 +214,16 @@ def _parameter_ends(curve: DualCurve) -> list[sp.Expr | None]:
         # d xi / ds has a pole where the curve comes to rest
         expressions.append(sp.diff(curve.dual, s).doit(integrals=False))
     critical: set[sp.Expr] = set()
+    unknown: list[sp.Expr] = []
     for e in expressions:
         for a in e.atoms(sp.Pow, sp.log, sp.tan, sp.atanh, sp.asin, sp.acosh, sp.cot, sp.LambertW):
             if not a.has(s):
                 continue
-            critical |= _singular_points(a, s)
+            points = _singular_points(a, s)
+            if points is None:
+                unknown.append(a)
+            else:
+                critical |= points
     for point in critical:
         gap = sp.expand(point - s0)
         sign = sign_of_number(gap) if gap.is_number else sign_on(gap, curve.rho.ranges)
@@ -230,10 +235,14 @@ def _parameter_ends(curve: DualCurve) -> list[sp.Expr | None]:
             upper = point if upper is sp.oo or _smaller(point, upper, curve.rho.ranges) else upper
         else:
             lower = point if lower == -sp.oo or _smaller(lower, point, curve.rho.ranges) else lower
+    inside = dict(curve.rho.ranges) | {s: (lower, upper)}
+    if not all(is_analytic(a, ranges=inside, meromorphic=False) for a in unknown):
+        return [None, None]
     return [lower, upper]
 
 
-def _singular_points(a: sp.Expr, s: sp.Symbol) -> set[sp.Expr]:
+def _singular_points(a: sp.Expr, s: sp.Symbol) -> set[sp.Expr] | None:
+    """Where an atom may be singular; None when that is not known."""
     if a.is_Pow:
         if (a.exp.is_Integer and a.exp > 0) or a.base.is_number:
             return set()
@@ -244,7 +253,7 @@ def _singular_points(a: sp.Expr, s: sp.Symbol) -> set[sp.Expr]:
         slope = sp.expand(a.args[0]).coeff(s, 1)
         shift = sp.expand(a.args[0] - slope * s)
         if slope == 0 or shift.has(s):
-            return set()
+            return None
         out = set()
         for k in range(-3, 4):
             out.add((sp.pi / 2 * (2 * k + 1) - shift) / slope)
@@ -257,13 +266,13 @@ def _singular_points(a: sp.Expr, s: sp.Symbol) -> set[sp.Expr]:
     elif isinstance(a, (sp.atanh, sp.asin)):
         arguments = [1 - a.args[0] ** 2]
     else:
-        return set()
+        return None
     out = set()
     for g in arguments:
         numerator = sp.fraction(sp.together(g))[0]
         numerator = sp.expand(numerator)
         if not numerator.is_polynomial(s):
-            continue
+            return None
         degree = sp.degree(numerator, s)
         c = [numerator.coeff(s, k) for k in range(3)]
         if degree == 1:
@@ -274,4 +283,6 @@ def _singular_points(a: sp.Expr, s: sp.Symbol) -> set[sp.Expr]:
                 continue
             root = sp.sqrt(gap)
             out |= {(-c[1] + root) / (2 * c[2]), (-c[1] - root) / (2 * c[2])}
+        elif degree > 2:
+            return None
     return out

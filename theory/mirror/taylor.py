@@ -91,7 +91,8 @@ def _step_length(series: Sequence[arb_series], order: int, bits: int) -> arb | N
             size = abs(c).upper()
             scale = size if size > scale else scale
         lead = 0 if scale == 0 else _log2(scale)
-        for n in (order - 1, order):
+        # a series in every fourth power has gaps: look at more than the last coefficient
+        for n in range(order - 7, order + 1):
             if n < len(coefficients):
                 size = abs(coefficients[n]).upper()
                 if size == 0:
@@ -117,11 +118,13 @@ def _integrate(
     dual, conjugate = arb(0), arb(0)
     x, metric = curve.observables(theta)
     tiny = arb(2) ** (-bits - 8)
+    # x = 0 is met relative to where the curve comes from
+    size = abs(target) + (abs(x) if to_x else 0)
     deadline = time.monotonic() + TIME_LIMIT
     idle = 0
     while True:
         left = target - (x if to_x else dual)
-        if left.contains(0) or abs(left) <= abs(target) * tiny:
+        if left.contains(0) or abs(left) <= size * tiny:
             return CurvePoint(tuple(theta), x, dual, conjugate, metric)
         if time.monotonic() > deadline:
             raise DomainError(
@@ -216,10 +219,10 @@ def _run(
     second = once(bits + 16, order + 5)
     with precision(bits + 64):
         tolerance = arb(10) ** (-digits) * 8
-        for a, b in (
-            (first.x, second.x), (first.dual, second.dual), (first.conjugate, second.conjugate),
-            (first.metric, second.metric),
-        ):  # fmt: skip
+        pairs = [(first.dual, second.dual), (first.conjugate, second.conjugate)]
+        # the target itself is met in both runs
+        pairs += [(first.metric, second.metric)] + ([] if to_x else [(first.x, second.x)])
+        for a, b in pairs:
             if not abs(a - b) <= abs(b) * tolerance:
                 raise DomainError("Two Taylor integrations of the dual curve do not agree.")
     return second
