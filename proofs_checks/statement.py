@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +73,9 @@ def identities(
     """Every named pair is equal, proved; the symbols are matched by name."""
     done = []
     for name, derived, stated in pairs:
-        verdict = th.prove(f"{derived} == {stated}", assume=dict(assume or {}))
+        text = f"{derived} == {stated}"
+        used = set(re.findall(r"[A-Za-z_]\w*", text))
+        verdict = th.prove(text, assume={k: v for k, v in (assume or {}).items() if k in used})
         if not verdict.proved:
             return Outcome("FAILED", f"{name}: {derived}; {verdict}", f"{name}: {stated}", False)
         done.append(name)

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from theory import errors
-    from theory.claims.prove import (
+    from theory.claims.properties import (
         conserved,
         convex,
         is_legendre,
         is_mirror_potential,
         monotone,
-        prove,
     )
+    from theory.claims.prove import prove
     from theory.errors import TheoryError
     from theory.exact.verdict import Certificate, Status, Verdict
     from theory.flow import links, losses
@@ -73,13 +73,13 @@ _HOME = {
     "Status": "theory.exact.verdict",
     "TheoryError": "theory.errors",
     "Verdict": "theory.exact.verdict",
-    "conserved": "theory.claims.prove",
-    "convex": "theory.claims.prove",
+    "conserved": "theory.claims.properties",
+    "convex": "theory.claims.properties",
     "design": "theory.mirror.design",
     "expand_products": "theory.numeric.problem",
-    "is_legendre": "theory.claims.prove",
-    "is_mirror_potential": "theory.claims.prove",
-    "monotone": "theory.claims.prove",
+    "is_legendre": "theory.claims.properties",
+    "is_mirror_potential": "theory.claims.properties",
+    "monotone": "theory.claims.properties",
     "prove": "theory.claims.prove",
     "read_table": "theory.numeric.problem",
     "to_code": "theory.show.code",

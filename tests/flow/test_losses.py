@@ -60,12 +60,19 @@ def test_weight_times_residual_is_the_derivative(name):
     assert sp.cancel(sp.together(difference)) == 0
 
 
-@pytest.mark.parametrize("link", links.BUILDERS)
-@pytest.mark.parametrize("name", losses.BUILDERS)
+def _defined_together():
+    """Pairs of a loss and a link whose means the loss accepts."""
+    return [
+        (name, link)
+        for name in losses.BUILDERS
+        for link in links.BUILDERS
+        if not (name in ("cross_entropy", "poisson") and links.BUILDERS[link]().lower == -sp.oo)
+    ]
+
+
+@pytest.mark.parametrize(("name", "link"), _defined_together())
 def test_gradient_in_the_predictor_is_the_derivative_of_the_composition(name, link):
     loss, h = losses.BUILDERS[name](), links.BUILDERS[link]()
-    if name in ("cross_entropy", "poisson") and h.lower == -sp.oo:
-        pytest.skip("the loss is not defined on the range of the link")
     at = {z: sp.Rational(2, 7), y: 1 if name in MARGIN_LOSSES else sp.Rational(3, 5)}
     with mpmath.workdps(40):
         composed = sp.lambdify((z, y), loss.at_predictor(h), "mpmath")

@@ -108,8 +108,8 @@ def in_closed_form(name: str) -> MirrorFlow:
 @cache
 def by_numbers(name: str) -> MirrorFlow:
     """A mirror flow that gives up early on closed forms: its numbers do not depend on them."""
-    flow = mirror(name)
-    with time_budget(0.5):
+    with time_budget(0.3):
+        flow = mirror(name)
         _ = flow.closed
     return flow
 

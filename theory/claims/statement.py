@@ -11,13 +11,22 @@ import sympy as sp
 from flint import arb
 
 from theory.errors import AssumptionError, FormulaError, UnknownName, UnsupportedFormula
-from theory.exact.assumptions import Ranges, declare
+from theory.exact.assumptions import Ranges, declare, parse_interval
 from theory.exact.balls import Program, precision, rational_ball, sign_of_number
 from theory.exact.parsing import names_in, parse, parse_relation
 from theory.exact.signs import unbounded
 from theory.exact.zero import sample_points
 
-__all__ = ["Domain", "Statement", "read_expression", "read_statement"]
+__all__ = [
+    "Domain",
+    "Point",
+    "Statement",
+    "names_of",
+    "read_expression",
+    "read_statement",
+    "undefined_at",
+    "value_at",
+]
 
 _OPERATORS = {
     sp.Equality: "==",
@@ -43,10 +52,13 @@ class Domain:
     relations : tuple of (str, sympy.Expr)
         Further ones, as an operator and an expression that is compared with zero. A proof ignores
         them (what holds on more holds here); a counterexample must satisfy them.
+    closed : tuple of (sympy.Symbol, sympy.Expr)
+        Ends that belong to the domain, although the ranges are open: questions of their own.
     """
 
     ranges: Ranges
     relations: tuple[tuple[str, sp.Expr], ...] = ()
+    closed: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
 
     def contains(self, point: Mapping[sp.Symbol, sp.Expr]) -> bool:
         """Whether an exact point is proved to lie in the domain."""
@@ -123,8 +135,8 @@ _SIMPLE = tuple(
     for pair in (
         (0, 1), (1, 1), (-1, 1), (2, 1), (-2, 1), (1, 2), (-1, 2), (3, 1), (-3, 1), (1, 4),
         (-1, 4), (3, 4), (10, 1), (-10, 1), (1, 10), (-1, 10), (100, 1), (-100, 1), (1, 100),
-        (-1, 100), (3, 2), (-3, 2), (6, 1), (-6, 1), (9, 10), (-9, 10), (10**6, 1), (-(10**6), 1), (10**12, 1),
-        (-(10**12), 1),
+        (-1, 100), (3, 2), (-3, 2), (6, 1), (-6, 1), (9, 10), (-9, 10),
+        (10**6, 1), (-(10**6), 1), (10**12, 1), (-(10**12), 1),
     )
 )  # fmt: skip
 
@@ -150,6 +162,38 @@ def value_at(e: sp.Expr, point: Point, bits: int = 256) -> arb | None:
     return value if isinstance(value, arb) and value.is_finite() else None
 
 
+def undefined_at(e: sp.Expr, point: Point) -> str | None:
+    """Why an expression certainly has no real value at an exact point; None when it may have one.
+
+    Division by zero does not count: an identity is about all points that are not poles.
+    """
+    if e.has(sp.Piecewise):
+        return None
+    for node in sp.preorder_traversal(e):
+        if isinstance(node, sp.log):
+            argument, low, high = node.args[0], 0, None
+        elif node.is_Pow and not node.exp.is_integer and not node.base.is_positive:
+            exponent = node.exp.xreplace(point)
+            if not exponent.is_Rational or exponent.is_Integer:
+                continue
+            argument, low, high = node.base, 0, None
+        elif isinstance(node, sp.asin | sp.acos | sp.atanh):
+            argument, low, high = node.args[0], -1, 1
+        elif isinstance(node, sp.acosh):
+            argument, low, high = node.args[0], 1, None
+        else:
+            continue
+        value = value_at(argument, point)
+        if value is not None and (value < low or (high is not None and value > high)):
+            return f"{node} of {value.str(6, radius=False)}"
+    return None
+
+
+def names_of(point: Point) -> dict[str, str]:
+    """A point as a witness: names and exact values."""
+    return {s.name: str(v) for s, v in point.items()}
+
+
 @dataclass(frozen=True)
 class Statement:
     """``left operator right`` with the operator one of ``== != >= >``, on a domain."""
@@ -172,10 +216,23 @@ class Statement:
     def __str__(self) -> str:
         return f"{self.left} {self.operator} {self.right}"
 
+    def at_end(self, s: sp.Symbol, end: sp.Expr) -> Statement:
+        """The statement at one closed end of the domain."""
+        table = {s: end}
+        domain = Domain(
+            {k: v for k, v in self.domain.ranges.items() if k != s},
+            tuple((o, e.xreplace(table)) for o, e in self.domain.relations),
+            tuple((t, b) for t, b in self.domain.closed if t != s),
+        )
+        return Statement(
+            self.operator, self.left.xreplace(table), self.right.xreplace(table), domain
+        )
+
 
 def _assumptions(
     assume: Mapping[Any, str] | None,
-) -> tuple[dict[str, sp.Symbol], dict[sp.Symbol, Any]]:
+) -> tuple[dict[str, sp.Symbol], dict[sp.Symbol, Any], list[tuple[sp.Symbol, sp.Expr]]]:
+    closed: list[tuple[sp.Symbol, sp.Expr]] = []
     names: dict[str, sp.Symbol] = {}
     ranges: dict[sp.Symbol, tuple[sp.Expr, sp.Expr]] = {}
     if assume is not None and not isinstance(assume, Mapping):
@@ -189,10 +246,18 @@ def _assumptions(
                 f"Expected a name and words in assume but got {key!r}: {words!r}."
             )
         symbol, interval = declare(name, words)
+        if "[" in words or "]" in words:
+            # the symbol of a closed interval must not carry the sign of the open one
+            lower, upper = parse_interval(words)
+            symbol, interval = sp.Symbol(name, real=True), (lower, upper)
+            closed += [(symbol, lower)] * words.strip().startswith("[")
+            closed += [(symbol, upper)] * words.strip().endswith("]")
+        elif symbol.is_nonnegative and not symbol.is_positive and interval is None:
+            closed.append((symbol, sp.S.Zero))
         names[name] = symbol
         if interval is not None:
             ranges[symbol] = interval
-    return names, ranges
+    return names, ranges, [(s, e) for s, e in closed if e.is_finite]
 
 
 def _read(texts: Sequence[str], names: dict[str, sp.Symbol]) -> None:
@@ -258,31 +323,51 @@ def _real(e: sp.Expr, names: Mapping[str, sp.Symbol]) -> sp.Expr:
 
 
 def read_domain(
-    domain: Any, names: Mapping[str, sp.Symbol], ranges: Mapping[sp.Symbol, Any]
+    domain: Any,
+    names: Mapping[str, sp.Symbol],
+    ranges: Mapping[sp.Symbol, Any],
+    closed: list[tuple[sp.Symbol, sp.Expr]],
 ) -> Domain:
     """Read a relation or a conjunction; bounds on single symbols become intervals."""
     found = dict(ranges)
     rest: list[tuple[str, sp.Expr]] = []
+    opened: set[tuple[sp.Symbol, sp.Expr]] = set()
     for piece in _pieces(domain):
         operator, left, right = _relation(piece, names)
         e = _real(left - right, names)
         free = list(e.free_symbols)
-        if len(free) == 1 and operator in (">", "<") and sp.degree(e, free[0]) == 1:
+        if len(free) == 1 and operator[0] in "<>" and _is_linear(e, free[0]):
             (s,) = free
             slope = e.coeff(s, 1)
             bound = -e.coeff(s, 0) / slope
-            if sp.expand(e - slope * (s - bound)) == 0 and slope.is_Rational and bound.is_number:
+            if slope.is_Rational and bound.is_number:
                 lower, upper = found.get(s, (-sp.oo, sp.oo))
-                if (operator == ">") == (slope > 0):
+                lower = sp.S.Zero if s.is_positive and lower == -sp.oo else lower
+                upper = sp.S.Zero if s.is_negative and upper is sp.oo else upper
+                if (operator[0] == ">") == (slope > 0):
                     lower = bound if lower == -sp.oo else sp.Max(lower, bound)
                 else:
                     upper = bound if upper is sp.oo else sp.Min(upper, bound)
                 if lower != -sp.oo and upper is not sp.oo and sign_of_number(upper - lower) != 1:
                     raise AssumptionError(f"The domain {domain} is empty: {lower} < {s} < {upper}.")
                 found[s] = (lower, upper)
+                if "=" in operator:
+                    closed.append((s, bound))
+                else:
+                    opened.add((s, bound))
                 continue
         rest.append((operator, e))
-    return Domain(found, tuple(rest))
+    # an end that a later relation cuts off, or that the symbol excludes, is not in the domain
+    kept = [
+        (s, b)
+        for s, b in dict.fromkeys(closed)
+        if b in found.get(s, (b, b)) and _agrees(s, b) and (s, b) not in opened
+    ]
+    return Domain(found, tuple(rest), tuple(kept))
+
+
+def _is_linear(e: sp.Expr, s: sp.Symbol) -> bool:
+    return bool(e.is_polynomial(s)) and sp.degree(e, s) == 1
 
 
 def read_statement(
@@ -297,7 +382,7 @@ def read_statement(
     UnknownName
         When `assume` declares a name that does not occur.
     """
-    names, ranges = _assumptions(assume)
+    names, ranges, closed = _assumptions(assume)
     texts = [t for t in (statement, *_pieces(domain)) if isinstance(t, str)]
     declared = set(names)
     _read(texts, names)
@@ -316,7 +401,7 @@ def read_statement(
     unused = sorted(declared - used)
     if unused:
         raise UnknownName(f"assume declares {', '.join(unused)}, which the statement does not use.")
-    where = read_domain(domain, names, ranges)
+    where = read_domain(domain, names, ranges, closed)
     if operator in ("<", "<="):
         operator, left, right = _FLIPPED[operator], right, left
     return Statement(operator, left, right, where)
@@ -326,7 +411,7 @@ def read_expression(
     expression: Any, assume: Mapping[Any, str] | None, known: Mapping[str, sp.Symbol] | None = None
 ) -> tuple[sp.Expr, dict[sp.Symbol, Any]]:
     """Read one formula and the intervals of its symbols; undeclared names are real."""
-    names, ranges = _assumptions(assume)
+    names, ranges, _ = _assumptions(assume)
     names = {**(known or {}), **names}
     if isinstance(expression, str):
         _read([expression], names)

@@ -173,12 +173,14 @@ def _tidy(e: sp.Expr) -> sp.Expr:
     """A shorter form, for show; it is certified like any other candidate."""
     if e.count_ops() <= 6:
         return e
-    out = proposal(_shorter, e, seconds=0.8)
+    out = proposal(_shorter, e, seconds=0.4)
     return out if isinstance(out, sp.Expr) else e
 
 
 def _shorter(e: sp.Expr) -> sp.Expr:
-    options = [e, sp.powdenest(sp.expand_log(e)), sp.factor_terms(sp.radsimp(e)), sp.simplify(e)]
+    options = [e, sp.powdenest(sp.expand_log(e)), sp.factor_terms(sp.radsimp(e))]
+    if e.count_ops() > 14:
+        options.append(sp.simplify(e))
     return min(options, key=lambda o: (sp.count_ops(o), len(str(o))))
 
 

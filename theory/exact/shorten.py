@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import sympy as sp
 
@@ -25,11 +25,27 @@ def shorten(e: sp.Expr, ranges: Ranges | None = None, *, seconds: float = 0.8) -
     """
     if e.is_Atom or e.count_ops() <= 4:
         return e
-    candidates = proposal(_forms, e, seconds=seconds) or []
+    best = _best(e, e, _candidates(e, _cheap_forms, seconds / 2), ranges)
+    if _length(best)[0] > _LONG:
+        best = _best(e, best, _candidates(best, _costly_forms, seconds), ranges)
+    return best
+
+
+_LONG = 14
+"""Length from which on the slow simplifiers are asked as well."""
+
+
+def _candidates(
+    e: sp.Expr, forms: Callable[[sp.Expr], list[sp.Expr]], seconds: float
+) -> list[sp.Expr]:
+    candidates = list(proposal(forms, e, seconds=seconds) or [])
     surd = inverse_hyperbolic(e)
     if surd != e:
-        candidates = [surd, *candidates, *(proposal(_forms, surd, seconds=seconds) or [])]
-    best = e
+        candidates = [surd, *candidates, *(proposal(forms, surd, seconds=seconds) or [])]
+    return candidates
+
+
+def _best(e: sp.Expr, best: sp.Expr, candidates: list[sp.Expr], ranges: Ranges | None) -> sp.Expr:
     for candidate in sorted(dict.fromkeys(candidates), key=_length):
         if _length(candidate) >= _length(best) or not evaluated(candidate):
             continue
@@ -46,31 +62,30 @@ def _length(e: sp.Expr) -> tuple[int, int]:
     return int(e.count_ops()) + 2 * len(e.atoms(sp.log, sp.exp)), len(str(e))
 
 
-def _forms(e: sp.Expr) -> list[sp.Expr]:
-    return list(_stream(e))
-
-
-def _stream(e: sp.Expr) -> Iterator[sp.Expr]:
-    yield sp.factor_terms(e)
+def _cheap_forms(e: sp.Expr) -> list[sp.Expr]:
     rational = sp.cancel(sp.together(e)) if len(e.free_symbols) < 8 else e
-    yield rational
-    yield sp.factor(rational)
-    yield sp.expand(rational)
-    yield sp.powsimp(sp.expand_log(e))
-    # without regard to signs: what is wrong is not proved equal, and dropped
-    yield sp.powsimp(sp.expand_log(e, force=True))
-    yield sp.simplify(sp.expand_log(e, force=True))
-    yield sp.simplify(e)
+    return [
+        sp.factor_terms(e),
+        rational,
+        sp.factor(rational),
+        sp.expand(rational),
+        sp.powsimp(sp.expand_log(e)),
+        # without regard to signs: what is wrong is not proved equal, and dropped
+        sp.powsimp(sp.expand_log(e, force=True)),
+    ]
+
+
+def _costly_forms(e: sp.Expr) -> list[sp.Expr]:
+    simple = sp.simplify(e)
+    out = [simple, sp.radsimp(simple)]
     if e.has(sp.asinh, sp.acosh, sp.atanh, sp.tan):
         elementary = e.replace(
             lambda t: isinstance(t, (sp.asinh, sp.acosh, sp.atanh)), lambda t: t.rewrite(sp.log)
         )
         elementary = sp.cancel(sp.together(sp.powsimp(sp.expand_log(elementary.rewrite(sp.exp)))))
         if not elementary.has(sp.I):
-            yield elementary
-            yield sp.simplify(elementary)
-        yield sp.trigsimp(sp.simplify(elementary.rewrite(sp.cos)))
-    yield sp.radsimp(sp.simplify(e))
+            out += [elementary, sp.simplify(elementary)]
+    return out
 
 
 def inverse_hyperbolic(e: sp.Expr) -> sp.Expr:

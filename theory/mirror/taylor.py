@@ -121,7 +121,7 @@ def _integrate(
     # x = 0 is met relative to where the curve comes from
     size = abs(target) + (abs(x) if to_x else 0)
     deadline = time.monotonic() + TIME_LIMIT
-    idle = 0
+    idle, origin = 0, x
     while True:
         left = target - (x if to_x else dual)
         if left.contains(0) or abs(left) <= size * tiny:
@@ -157,7 +157,10 @@ def _integrate(
         before = x
         x, metric = curve.observables(theta)
         # x settles while xi goes on: the asked value lies beyond the end of the reachable interval
-        idle = idle + 1 if to_x and abs(x - before) < abs(left) * arb("1e-6") else 0
+        settled = abs(x - before) < abs(left) * arb("1e-6") and abs(x - before) < abs(
+            x - origin
+        ) * arb("1e-3")
+        idle = idle + 1 if to_x and settled else 0
         if idle > 200:
             raise DomainError(
                 f"x = {target.str(8, radius=False)} is out of reach of the curve: x settles at "

@@ -49,7 +49,7 @@ class _Text(StrPrinter):
 
     def _print_Function(self, e: Any) -> str:
         # a function of time in the equations of a flow reads as its name
-        if e.func.__name__ in ("F", "F'", "F''", "F^*", "k", "D_F"):
+        if e.func.__name__ in ("F", "F'", "F''", "F^*", "k", "D_F", "C"):
             name = e.func.__name__.replace("^", "")
             return f"{name}({', '.join(map(self.doprint, e.args))})"
         return str(super()._print_Function(e))
@@ -67,7 +67,7 @@ class _Text(StrPrinter):
 class _Latex(LatexPrinter):
     def _print_Function(self, e: Any, exp: Any = None) -> str:
         name = e.func.__name__
-        if name in ("F", "F'", "F''", "F^*", "k", "D_F") and exp is None:
+        if name in ("F", "F'", "F''", "F^*", "k", "D_F", "C") and exp is None:
             return f"{name}\\left({', '.join(map(self.doprint, e.args))}\\right)"
         return str(super()._print_Function(e, exp))
 

@@ -1,0 +1,61 @@
+"""Convexity, monotonicity, conservation, potentials, Legendre type."""
+
+import pytest
+import sympy as sp
+
+import theory as th
+
+u, v = sp.symbols("u v", real=True)
+alpha = sp.Symbol("alpha", positive=True)
+x = sp.Symbol("x", real=True)
+RHO = th.Elementwise(u**2 - v**2, (u, v))
+ENTROPY = (x * sp.asinh(x / (2 * alpha**2)) - sp.sqrt(x**2 + 4 * alpha**4)) / 4
+
+
+@pytest.mark.parametrize(
+    ("function", "on", "status"),
+    [
+        ("x*log(x) - x", "(0, oo)", "PROVED"),
+        ("x**4", "(-oo, oo)", "PROVED"),
+        ("cosh(x) - x**2/2", "(-oo, oo)", "PROVED"),
+        ("log(x)", "(0, oo)", "REFUTED"),
+        ("x**4 - x**2", "(-1, 1)", "REFUTED"),
+        ("abs(x)", "(-oo, oo)", "UNDECIDED"),
+        ("1/x", "(-oo, oo)", "UNDECIDED"),
+    ],
+)
+def test_convexity(function, on, status):
+    assert str(th.convex(function, on=on).status) == status
+
+
+@pytest.mark.parametrize(
+    ("function", "on", "direction", "status"),
+    [
+        ("tanh(x)", "(-oo, oo)", "any", "PROVED"),
+        ("1/x", "(0, oo)", "any", "PROVED"),
+        ("1/x", "(0, oo)", "increasing", "REFUTED"),
+        ("x**2", "(-oo, oo)", "any", "REFUTED"),
+        ("x**2", "(0, oo)", "increasing", "PROVED"),
+    ],
+)
+def test_monotonicity(function, on, direction, status):
+    assert str(th.monotone(function, on=on, direction=direction).status) == status
+
+
+def test_constants_carry_their_assumptions():
+    assert th.convex("-c*log(x)", on="(0, 1)", assume={"c": "positive"}).proved
+
+
+def test_product_is_conserved_and_sum_is_not():
+    assert th.conserved(u * v, RHO).proved
+    assert th.conserved("u*v", th.GradientFlow(RHO)).proved
+    assert th.conserved("u + v", RHO).refuted
+
+
+def test_hyperbolic_entropy_is_the_potential_of_the_balanced_start():
+    assert th.is_mirror_potential(ENTROPY, RHO, start={u: alpha, v: alpha}).proved
+    assert th.is_mirror_potential(2 * ENTROPY, RHO, start={u: alpha, v: alpha}).refuted
+
+
+def test_legendre_type():
+    assert th.is_legendre(RHO, start={u: 1, v: 1}).proved

@@ -1,0 +1,118 @@
+"""Verdicts on statements: what is true is never refuted, what is false never proved."""
+
+import pytest
+import sympy as sp
+
+import theory as th
+from theory.errors import AssumptionError, DomainError, FormulaError, UnknownName
+
+TRUE = [
+    ("sin(x)**2 + cos(x)**2 == 1", {}),
+    ("log(x**2) == 2*log(x)", {"x": "positive"}),
+    ("asinh(t) - log(t + sqrt(t**2 + 1))", {"t": "real"}),
+    ("cosh(x) >= 1", {}),
+    ("exp(x) >= 1 + x", {}),
+    ("x**2 + y**2 >= 2*x*y", {}),
+    ("log(1 + x) <= x", {"x": "positive"}),
+    ("tanh(x) < 1", {}),
+    ("x**2 + 1 != 0", {}),
+    ("x > 1", {"x": "(2, oo)"}),
+    ("x/(1 + x**2) <= 1/2", {}),
+    ("sqrt(2) + sqrt(3) == sqrt(5 + 2*sqrt(6))", {}),
+]
+FALSE = [
+    ("log(x**2) == 2*log(x)", {}, "-1"),
+    ("sqrt(x**2) == x", {}, None),
+    ("cosh(x) > 1", {}, "0"),
+    ("x**2 > 0", {}, "0"),
+    ("x != 0", {}, "0"),
+    ("1/x > 0", {}, None),
+    ("exp(x) < 10**40", {}, None),
+    ("x < 100000", {}, None),
+    ("sqrt(x) > 0", {}, "0"),
+    ("x**3 >= 0", {}, None),
+]
+# false, or touching zero at a point that is not a simple number: PROVED would be wrong
+NOT_PROVED = [
+    "sqrt(x - 7/5) > 0",
+    "abs(x - 7/5) > 0",
+    "(x**2 - 2)**2 > 0",
+    "(x - 7/5)**(2/3) > 0",
+    "asinh(x - 7/5) != 0",
+    "tanh(x - 1000) < 1/2",
+    "log(1 + (x - 7/5)**2) > 0",
+    "sqrt(x**2 + y**2 - 7/5) > 0",
+    "cosh(x - 7/5) > 1",
+]
+
+
+@pytest.mark.parametrize(("statement", "assume"), TRUE, ids=[s for s, _ in TRUE])
+def test_true_statement_is_proved(statement, assume):
+    assert th.prove(statement, assume=assume).status is th.Status.PROVED
+
+
+@pytest.mark.parametrize(("statement", "assume", "witness"), FALSE, ids=[s for s, *_ in FALSE])
+def test_false_statement_is_refuted_by_an_exact_point(statement, assume, witness):
+    verdict = th.prove(statement, assume=assume)
+    assert verdict.status is th.Status.REFUTED
+    assert all(sp.Rational(value).is_Rational for value in verdict.witness.values())
+    if witness is not None:
+        assert verdict.witness == {"x": witness}
+
+
+@pytest.mark.parametrize("statement", NOT_PROVED)
+def test_false_statement_is_never_proved(statement):
+    assert not th.prove(statement).proved
+
+
+def test_domain_restricts_the_witness():
+    assert th.prove("1 - x**2 > 0").refuted
+    assert th.prove("1 - x**2 > 0", domain="(x > -1) & (x < 1)").proved
+    assert th.prove("1 - x*y > 0", domain="x*y < 1").proved
+    verdict = th.prove("abs(x) == x", domain="x**2 - x > 2")
+    assert verdict.refuted and sp.Rational(verdict.witness["x"]) < -1
+
+
+def test_relation_of_sympy_is_accepted():
+    x = sp.Symbol("x", real=True)
+    assert th.prove(sp.Ge(sp.cosh(x), 1, evaluate=False)).proved
+    assert th.prove(sp.cosh(x) ** 2 - sp.sinh(x) ** 2 - 1).proved
+
+
+def test_a_pole_becomes_a_condition():
+    assert th.prove("(x**2 - 1)/(x - 1) == x + 1").conditions == ("both sides are defined",)
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: th.prove(True), FormulaError),
+        (lambda: th.prove("x == x", assume={"y": "real"}), UnknownName),
+        (lambda: th.prove("x == x", assume={"x": "green"}), AssumptionError),
+        (lambda: th.prove("x == x", assume="x real"), AssumptionError),
+        (lambda: th.prove("x == x", domain="(x > 1) & (x < 0)"), AssumptionError),
+        (lambda: th.prove(sp.I), FormulaError),
+        (lambda: th.prove(3), FormulaError),
+        (lambda: th.convex("log(x)"), DomainError),
+        (lambda: th.convex("3"), FormulaError),
+        (lambda: th.monotone("x", direction="up"), FormulaError),
+        (lambda: th.conserved("u", "flow"), FormulaError),
+    ],
+)
+def test_bad_question_is_an_error(call, error):
+    with pytest.raises(error):
+        call()
+
+
+def test_closed_ends_belong_to_the_domain():
+    assert th.prove("x > 0", assume={"x": "[0, 1]"}).witness == {"x": "0"}
+    assert th.prove("x < 1", assume={"x": "[0, 1]"}).witness == {"x": "1"}
+    assert th.prove("x >= 0", assume={"x": "[0, 1)"}).proved
+    assert th.prove("x < 1", assume={"x": "[0, 1)"}).proved
+    assert th.prove("sign(x) == 1", assume={"x": "nonnegative"}).witness == {"x": "0"}
+    assert th.prove("x > 1/2", domain="x >= 1").proved
+    assert th.prove("x > 1", domain="x >= 1").witness == {"x": "1"}
+    assert th.prove("x > 1", domain="(x >= 1) & (x > 1)").proved
+    assert th.prove("x*y > 0", domain="(x >= 1) & (y >= 1)").proved
+    assert th.prove("x*y > 1", domain="(x >= 1) & (y >= 1)").witness == {"x": "1", "y": "1"}
+    assert th.prove("x + y > 0", domain="x + y >= 1").proved

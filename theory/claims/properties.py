@@ -1,0 +1,246 @@
+"""Verdicts on laws, mirror potentials, Legendre type, convexity and monotonicity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+
+from theory.claims.inequality import nonnegative, refute_sign
+from theory.claims.statement import Domain, names_of, read_expression, undefined_at
+from theory.errors import DomainError, FormulaError, UnsupportedFormula
+from theory.exact.assumptions import parse_interval
+from theory.exact.signs import is_analytic, sign_on, unbounded
+from theory.exact.verdict import Status, Verdict
+from theory.exact.zero import is_zero
+from theory.flow.conservation import conserved as _conserved
+from theory.flow.gradient_flow import FlowModel
+from theory.flow.parametrization import Elementwise
+from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
+
+__all__ = ["conserved", "convex", "is_legendre", "is_mirror_potential", "monotone"]
+
+
+def _parametrization(flow: Any) -> Elementwise:
+    if isinstance(flow, FlowModel):
+        return flow.parametrization
+    if isinstance(flow, Elementwise):
+        return flow
+    raise FormulaError(f"Expected a GradientFlow or an Elementwise but got {flow!r}.")
+
+
+def conserved(law: Any, flow: FlowModel | Elementwise) -> Verdict:
+    """Whether a formula in the parameters is constant along the flow, for all data and losses.
+
+    Examples
+    --------
+    >>> flow = Elementwise("u**2 - v**2", "u, v")
+    >>> print(conserved("u*v", flow).status)
+    PROVED
+    """
+    rho = _parametrization(flow)
+    known = {s.name: s for s in (*rho.parameters, *rho.constants)}
+    expression, _ = read_expression(law, None, known)
+    expression = expression.xreplace({s: known.get(s.name, s) for s in expression.free_symbols})
+    return _conserved(expression, rho)
+
+
+def is_legendre(flow: FlowModel | Elementwise, start: Mapping[Any, Any]) -> Verdict:
+    """Whether the mirror potential of a start is of Legendre type on the reachable interval.
+
+    Examples
+    --------
+    >>> print(is_legendre(Elementwise("u**2 - v**2", "u, v"), {"u": 1, "v": 1}).status)
+    PROVED
+    """
+    return mirror_flow(_parametrization(flow), start).is_legendre
+
+
+def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[Any, Any]) -> Verdict:
+    """Whether F''(x) M = 1 along the dual curve of a start.
+
+    Parameters
+    ----------
+    F : sympy.Expr or str
+        In one variable besides the constants of the formula and the start.
+    flow : GradientFlow or Elementwise
+    start : mapping from parameter to its start
+
+    Examples
+    --------
+    >>> flow = Elementwise("u**2", "u")
+    >>> print(is_mirror_potential("(x*log(x) - x)/4", flow, start={"u": 1}).status)
+    PROVED
+    >>> print(is_mirror_potential("x*log(x) - x", flow, start={"u": 1}).status)
+    REFUTED
+    """
+    mirror = mirror_flow(_parametrization(flow), start)
+    known = {s.name: s for e in (*mirror.start, *mirror.rho.rates) for s in e.free_symbols}
+    known |= {s.name: s for s in mirror.rho.constants}
+    if isinstance(F, str) and "x" not in known:
+        known["x"] = (
+            sp.Symbol("x", positive=True) if _positive(mirror) else sp.Symbol("x", real=True)
+        )
+    expression, _ = read_expression(F, None, known)
+    expression = expression.xreplace({s: known.get(s.name, s) for s in expression.free_symbols})
+    constants = set(known.values()) - {known.get("x")}
+    variables = [s for s in expression.free_symbols if s not in constants]
+    if len(variables) != 1:
+        raise FormulaError(
+            f"Expected a potential in one variable but got {expression} with "
+            f"{', '.join(sorted(s.name for s in variables)) or 'none'}."
+        )
+    (x,) = variables
+    hessian = sp.diff(expression, x, 2)
+    curve = mirror.curve
+    if curve.s is None or curve.x is None or curve.dual is None:
+        return _on_all_leaves(hessian, x, mirror)
+    speed = sp.diff(curve.x, curve.s)
+    clock = sp.diff(curve.dual, curve.s).doit(integrals=False)
+    try:
+        return is_zero(hessian.xreplace({x: curve.x}) * speed / clock - 1, curve.ranges)
+    except UnsupportedFormula as error:
+        return Verdict(Status.UNDECIDED, str(error))
+
+
+def _positive(mirror: MirrorFlow) -> bool:
+    lower = mirror.reach[0]
+    return lower is not None and bool(lower.is_nonnegative)
+
+
+def _on_all_leaves(hessian: sp.Expr, x: sp.Symbol, mirror: MirrorFlow) -> Verdict:
+    """Without a parametric form: F''(rho(theta)) M(theta) = 1 for all theta would suffice."""
+    rho = mirror.rho
+    verdict = is_zero(hessian.xreplace({x: rho.formula}) * rho.metric() - 1, rho.ranges)
+    if verdict.proved:
+        return verdict
+    return Verdict(
+        Status.UNDECIDED, "the dual curve is known as an ODE only, and not all leaves agree"
+    )
+
+
+def convex(
+    F: Any,
+    on: tuple[Any, Any] | str = "(-oo, oo)",
+    *,
+    x: sp.Symbol | str | None = None,
+    assume: Mapping[Any, str] | None = None,
+) -> Verdict:
+    """Whether a function of one variable is convex on an open interval.
+
+    Examples
+    --------
+    >>> print(convex("x*log(x) - x", on="(0, oo)").status)
+    PROVED
+    >>> print(convex("x**4 - x**2", on="(-1, 1)").status)
+    REFUTED
+    """
+    f, variable, domain = _function(F, on, x, assume)
+    return _weak_sign(f, sp.diff(f, variable, 2), domain, "F''")
+
+
+def monotone(
+    f: Any,
+    on: tuple[Any, Any] | str = "(-oo, oo)",
+    *,
+    x: sp.Symbol | str | None = None,
+    direction: str = "any",
+    assume: Mapping[Any, str] | None = None,
+) -> Verdict:
+    """Whether a function of one variable increases (or decreases) on an open interval.
+
+    Parameters
+    ----------
+    direction : {"any", "increasing", "decreasing"}
+
+    Examples
+    --------
+    >>> print(monotone("x**3 + x").status)
+    PROVED
+    >>> print(monotone("x**2").status)
+    REFUTED
+    """
+    if direction not in ("any", "increasing", "decreasing"):
+        raise FormulaError(
+            f"Expected direction 'any', 'increasing' or 'decreasing' but got {direction!r}."
+        )
+    expression, variable, domain = _function(f, on, x, assume)
+    slope = sp.diff(expression, variable)
+    answers = []
+    for word, sign in (("increasing", 1), ("decreasing", -1)):
+        if direction in ("any", word):
+            verdict = _weak_sign(expression, sign * slope, domain, "f'" if sign == 1 else "-f'")
+            if verdict.proved:
+                return Verdict(verdict.status, f"{word}: {verdict.method}", verdict.conditions)
+            answers.append(verdict)
+    if all(v.refuted for v in answers):
+        witness = dict(answers[0].witness or {})
+        if len(answers) == 2:
+            witness = {f"{k} (falls)": v for k, v in witness.items()}
+            witness |= {f"{k} (rises)": v for k, v in (answers[1].witness or {}).items()}
+        return Verdict(Status.REFUTED, "f' has the wrong sign there", witness=witness)
+    return next(v for v in answers if not v.refuted)
+
+
+def _function(
+    f: Any, on: tuple[Any, Any] | str, x: sp.Symbol | str | None, assume: Mapping[Any, str] | None
+) -> tuple[sp.Expr, sp.Symbol, Domain]:
+    expression, ranges = read_expression(f, assume)
+    constants = {getattr(k, "name", k) for k in assume or {}}
+    free = sorted(expression.free_symbols, key=lambda s: s.name)
+    if x is not None:
+        name = getattr(x, "name", x)
+        chosen = [s for s in free if s.name == name]
+    else:
+        chosen = [s for s in free if s.name not in constants] or free
+        chosen = chosen if len(chosen) == 1 else [s for s in free if s.name == "x"]
+    if len(chosen) != 1:
+        raise FormulaError(
+            f"Cannot tell the variable of {expression}; give it by x=, and constants by assume=."
+        )
+    (variable,) = chosen
+    if isinstance(on, str):
+        lower, upper = parse_interval(on)
+    else:
+        lower, upper = (sp.sympify(e) for e in on)
+    # the interval alone says where the variable lives
+    if lower.is_nonnegative:
+        symbol = sp.Symbol(variable.name, positive=True)
+    elif upper.is_nonpositive:
+        symbol = sp.Symbol(variable.name, negative=True)
+    else:
+        symbol = sp.Symbol(variable.name, real=True)
+    ranges = {k: v for k, v in ranges.items() if k != variable}
+    if (lower, upper) not in ((sp.S.Zero, sp.oo), (-sp.oo, sp.S.Zero), (-sp.oo, sp.oo)):
+        ranges[symbol] = (lower, upper)
+    return expression.xreplace({variable: symbol}), symbol, Domain(ranges)
+
+
+def _weak_sign(f: sp.Expr, derivative: sp.Expr, domain: Domain, name: str) -> Verdict:
+    """Whether a derivative of f is nonnegative, and f smooth, on the domain."""
+    smooth, _ = unbounded(f, domain.ranges)
+    undefined = next(
+        (p for p in domain.points(sorted(f.free_symbols, key=str), 24) if undefined_at(f, p)), None
+    )
+    if undefined is not None:
+        where = ", ".join(f"{k} = {v}" for k, v in names_of(undefined).items())
+        raise DomainError(
+            f"{f} has no real value at {where}; choose the interval within its domain."
+        )
+    if not is_analytic(smooth, meromorphic=False):
+        return Verdict(Status.UNDECIDED, f"{f} was not proved to be smooth on the whole interval")
+    if derivative == 0:
+        return Verdict(Status.PROVED, f"{name} = 0")
+    refuted = refute_sign(derivative, domain, strict=False)
+    if refuted is not None:
+        return refuted
+    try:
+        if sign_on(derivative, domain.ranges) == 1:
+            return Verdict(Status.PROVED, f"{name} = {derivative} > 0")
+        reason = nonnegative(unbounded(derivative, domain.ranges)[0])
+    except UnsupportedFormula as error:
+        return Verdict(Status.UNDECIDED, str(error))
+    if reason is not None:
+        return Verdict(Status.PROVED, f"{name} = {derivative} >= 0: {reason}")
+    return Verdict(Status.UNDECIDED, f"the sign of {name} = {derivative}")
