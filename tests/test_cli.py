@@ -84,6 +84,16 @@ def test_flow_prints_a_table(table):
     assert "interpolators" in done.stdout
 
 
+def test_flow_on_inconsistent_data_ends_at_the_least_squares_solution(tmp_path):
+    path = tmp_path / "tall.csv"
+    path.write_text("a,b,y\n1,2,1\n0,1,3\n1,-1,2\n2,0,-1\n")
+    done = call("flow", "u**2 - v**2", "--start", "u=0.1, v=0.1", "--data", str(path), "--json")
+    result = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert result["limit"]["reachable"] is False
+    assert result["limit"]["distance_of_end"] < 1e-5
+
+
 BAD = [
     ("derive", "u**2 +", "--start", "u=1"),
     ("derive", "u**2", "--start", "v=1"),

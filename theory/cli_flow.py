@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,9 @@ from theory.cli_input import read_flow, read_values
 from theory.errors import DataError, InfeasibleTarget, UnknownName
 from theory.flow import links, losses
 from theory.gradient_flow import GradientFlow
+from theory.numeric.integrate import FlowResult
 from theory.numeric.interpolators import minimum_l1, minimum_l2
+from theory.numeric.limit_point import LimitPoint
 from theory.numeric.problem import Regression, expand_products, read_table
 from theory.show.text import print_table
 
@@ -61,8 +64,12 @@ def run_flow(
         A, names = expand_products(problem.dense, problem.names, products)
         # the products have mean 0, so that the mean of the target is not in their range
         problem = Regression(A, _standardized(problem.y), names=names)
-    # without the table's own time span, a stiff data set must still come back
-    run = flow.integrate(problem, values, end, method=method, max_seconds=seconds)
+    limit, refusal = None, ""
+    try:
+        limit = flow.limit_point(problem, values)
+    except InfeasibleTarget as error:
+        refusal = str(error)
+    run = _trajectory(flow, problem, values, end, limit, method, seconds)
     result: dict[str, Any] = {
         "formula": str(rho.formula),
         "samples": problem.n,
@@ -80,10 +87,8 @@ def run_flow(
         "x": run.end.tolist(),
         "names": list(problem.names),
     }
-    try:
-        limit = flow.limit_point(problem, values)
-    except InfeasibleTarget as error:
-        result["limit"] = {"success": False, "message": str(error)}
+    if limit is None:
+        result["limit"] = {"success": False, "message": refusal}
         return result
     size = max(float(np.linalg.norm(limit.x)), np.finfo(float).tiny)
     result["limit"] = {
@@ -105,6 +110,35 @@ def run_flow(
             "distance_of_limit": float(np.linalg.norm(limit.x - x)) / size
         }
     return result
+
+
+def _trajectory(
+    flow: GradientFlow,
+    problem: Regression,
+    values: dict[str, Any],
+    end: float | None,
+    limit: LimitPoint | None,
+    method: str,
+    seconds: float,
+) -> FlowResult:
+    """The run to the given time, to interpolation, or, where none is possible, near the limit."""
+    options: dict[str, Any] = {"method": method, "max_seconds": seconds}
+    if end is not None or limit is None or limit.reachable:
+        return flow.integrate(problem, values, end, **options)
+    # nothing interpolates: longer and longer runs, until the end has come to rest at the limit
+    span = 1.0 / max(float(np.linalg.norm(problem.dense, 2)) ** 2, np.finfo(float).tiny)
+    deadline = time.monotonic() + seconds
+    best = flow.integrate(problem, values, span, **options)
+    while time.monotonic() < deadline:
+        span *= 10.0
+        run = flow.integrate(problem, values, span, **options)
+        # the loss decreases along the flow: where it does not, the solver has lost it
+        if not run.success or run.loss[-1] > best.loss[-1] * (1 + 1e-9):
+            break
+        best = run
+        if np.linalg.norm(run.end - limit.x) <= 1e-6 * np.linalg.norm(limit.x):
+            break
+    return best
 
 
 def _standardized(y: np.ndarray) -> np.ndarray:

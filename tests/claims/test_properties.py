@@ -59,3 +59,13 @@ def test_hyperbolic_entropy_is_the_potential_of_the_balanced_start():
 
 def test_legendre_type():
     assert th.is_legendre(RHO, start={u: 1, v: 1}).proved
+
+
+def test_restriction_makes_a_law():
+    rho = th.Elementwise("u*v", "u, v")
+    # on u = v: u' = v and v' = u agree, hence (u - v)*u stays zero
+    assert th.conserved("(u - v)*u", rho).refuted
+    assert th.conserved("(u - v)*u", rho, restriction=["u - v"]).proved
+    assert not th.conserved("u", rho, restriction=["u - v"]).proved
+    # u - 1 vanishes at a start but does not stay zero
+    assert not th.conserved("(u - 1)**2", rho, restriction=["u - 1"]).proved

@@ -91,6 +91,7 @@ def test_a_pole_becomes_a_condition():
         (lambda: th.prove("x == x", assume={"x": "green"}), AssumptionError),
         (lambda: th.prove("x == x", assume="x real"), AssumptionError),
         (lambda: th.prove("x == x", domain="(x > 1) & (x < 0)"), AssumptionError),
+        (lambda: th.prove("x == x", domain="x**2"), FormulaError),
         (lambda: th.prove(sp.I), FormulaError),
         (lambda: th.prove(3), FormulaError),
         (lambda: th.convex("log(x)"), DomainError),

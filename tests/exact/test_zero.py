@@ -85,12 +85,12 @@ def test_identity_is_proved(name: str) -> None:
 @pytest.mark.parametrize("name", IDENTITIES)
 def test_identity_with_a_small_error_is_not_proved(name: str, size: str) -> None:
     left, right = IDENTITIES[name]
-    s = min((left - right).free_symbols | left.free_symbols, key=str)
+    s = min(left.free_symbols | {X}, key=str)
     assert not is_identity(left + SIZES[size] * (1 + s**2), right).proved
 
 
 @pytest.mark.parametrize("name", IDENTITIES)
-def test_identity_with_a_factor_is_refuted_at_a_point(name: str) -> None:
+def test_identity_off_by_a_seventh_is_refuted_at_a_point(name: str) -> None:
     left, right = IDENTITIES[name]
     verdict = is_identity(left + sp.S.One / 7, right)
     assert verdict.refuted

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy as sp
 
 from theory.claims.inequality import nonnegative, refute_sign
 from theory.claims.statement import Domain, names_of, read_expression, undefined_at
-from theory.errors import DomainError, FormulaError, UnsupportedFormula
+from theory.errors import DomainError, FormulaError, UnknownName, UnsupportedFormula
 from theory.exact.assumptions import parse_interval
 from theory.exact.signs import is_analytic, sign_on, unbounded
 from theory.exact.verdict import Status, Verdict
 from theory.exact.zero import is_zero
 from theory.flow.conservation import conserved as _conserved
+from theory.flow.conservation import lie_derivative
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.parametrization import Elementwise
 from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
@@ -30,20 +31,67 @@ def _parametrization(flow: Any) -> Elementwise:
     raise FormulaError(f"Expected a GradientFlow or an Elementwise but got {flow!r}.")
 
 
-def conserved(law: Any, flow: FlowModel | Elementwise) -> Verdict:
+def conserved(
+    law: Any, flow: FlowModel | Elementwise, *, restriction: Sequence[Any] = ()
+) -> Verdict:
     """Whether a formula in the parameters is constant along the flow, for all data and losses.
+
+    Parameters
+    ----------
+    law : sympy.Expr or str
+    flow : GradientFlow or Elementwise
+    restriction : sequence of sympy.Expr or str
+        Polynomials that vanish at the start and, as is checked, along the flow.
 
     Examples
     --------
     >>> flow = Elementwise("u**2 - v**2", "u, v")
     >>> print(conserved("u*v", flow).status)
     PROVED
+    >>> print(conserved("u", Elementwise("u*v", "u, v"), restriction=["u - v"]).status)
+    UNDECIDED
     """
     rho = _parametrization(flow)
     known = {s.name: s for s in (*rho.parameters, *rho.constants)}
-    expression, _ = read_expression(law, None, known)
-    expression = expression.xreplace({s: known.get(s.name, s) for s in expression.free_symbols})
-    return _conserved(expression, rho)
+
+    def read(text: Any) -> sp.Expr:
+        e, _ = read_expression(text, None, known)
+        e = e.xreplace({s: known.get(s.name, s) for s in e.free_symbols})
+        strange = sorted(s.name for s in e.free_symbols - set(known.values()))
+        if strange:
+            raise UnknownName(f"{e} contains {', '.join(strange)}, which {rho} does not.")
+        return e
+
+    expression = read(law)
+    verdict = _conserved(expression, rho)
+    if verdict.proved or not restriction:
+        return verdict
+    return _on_restriction(expression, [read(r) for r in restriction], rho)
+
+
+def _on_restriction(law: sp.Expr, restriction: list[sp.Expr], rho: Elementwise) -> Verdict:
+    """The rate of the law as a combination of polynomials that stay zero."""
+    rate = lie_derivative(law, rho)
+    stay = [r for r in restriction if r.is_polynomial(*rho.parameters) and _stays_zero(r, rho)]
+    if stay and rate.is_polynomial(*rho.parameters):
+        quotients, remainder = sp.reduced(rate, stay, *rho.parameters)
+        combination = sum((q * r for q, r in zip(quotients, stay, strict=True)), sp.S.Zero)
+        if remainder == 0 and sp.expand(rate - combination) == 0:
+            return Verdict(
+                Status.PROVED,
+                f"its rate is a combination of {', '.join(map(str, stay))}, which stay zero",
+                conditions=tuple(f"{r} = 0 at the start" for r in stay),
+            )
+    return Verdict(Status.UNDECIDED, f"its rate {rate} was not reduced to zero by the restriction")
+
+
+def _stays_zero(r: sp.Expr, rho: Elementwise) -> bool:
+    """Whether r' = q r along the curve, with a polynomial q."""
+    rate = lie_derivative(r, rho)
+    if not rate.is_polynomial(*rho.parameters):
+        return False
+    quotients, remainder = sp.reduced(rate, [r], *rho.parameters)
+    return bool(remainder == 0 and sp.expand(rate - quotients[0] * r) == 0)
 
 
 def is_legendre(flow: FlowModel | Elementwise, start: Mapping[Any, Any]) -> Verdict:

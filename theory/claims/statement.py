@@ -333,6 +333,8 @@ def read_domain(
     rest: list[tuple[str, sp.Expr]] = []
     opened: set[tuple[sp.Symbol, sp.Expr]] = set()
     for piece in _pieces(domain):
+        if isinstance(piece, str) and not set("<>=") & set(piece):
+            raise FormulaError(f"Expected a relation such as 'x > 0' as domain but got {piece!r}.")
         operator, left, right = _relation(piece, names)
         e = _real(left - right, names)
         free = list(e.free_symbols)

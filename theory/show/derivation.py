@@ -375,7 +375,7 @@ def _drops_a_constant(
     if mirror.x0 == 0:
         # D_F(0, 0) = 0 for every start
         return False
-    lower, upper = mirror.reach
+    upper = mirror.reach[1]
     side = -1 if upper is not None and upper.is_nonpositive else 1
     first = regularizer.expansion(symbol, point, terms=1, side=side)
     return not first.terms[0].coefficient.has(first.x)
