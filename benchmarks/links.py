@@ -109,9 +109,8 @@ def main() -> None:
         times.append(mine[1])
         ratio = other[1] / mine[1]
         more = "> " if other[0] == "hang" else ""
-        rows.append(
-            f"| {name} | {mine[0]} | {mine[1]:.2f} | {other[0]} | {other[1]:.2f} | {more}{ratio:.1f} |"
-        )
+        cells = (name, mine[0], f"{mine[1]:.2f}", other[0], f"{other[1]:.2f}", f"{more}{ratio:.1f}")
+        rows.append(f"| {' | '.join(cells)} |")
         print(rows[-1], flush=True)
     text = "\n".join(
         [

@@ -202,7 +202,7 @@ def mirror_identity(name: str) -> Outcome:
     return identities([("F''(rho) rho'^2", product, 1)], assume)
 
 
-# -- B-T1 along trajectories, B-T2 ------------------------------------------------------------------
+# -- B-T1 along trajectories, B-T2
 
 
 def flow_of(formula: str, loss: str = "squared", link: str = "identity") -> th.GradientFlow:
@@ -375,7 +375,9 @@ def convex_rate() -> Outcome:
     run = flow_of("u**2").integrate(
         th.Regression(A, A @ z), {"u": 0.3}, (0, 10.0), t_eval=times, terminal=False
     )
-    return bound(float(np.max(run.loss * np.array(times))) / divergence, 1.0, "t L(x(t)) / D_F(z, x0)")
+    return bound(
+        float(np.max(run.loss * np.array(times))) / divergence, 1.0, "t L(x(t)) / D_F(z, x0)"
+    )
 
 
 def local_rate() -> Outcome:
@@ -539,9 +541,7 @@ GOOD = ("|F'| infinite at finite ends of J", "S nonempty", "Q star-convex")
 
 def statements() -> list[Statement]:
     """Every statement of this file."""
-    out = [
-        Statement(f"table: {name}", OURS, SMOOTH, partial(table_row, name)) for name in TABLE
-    ]
+    out = [Statement(f"table: {name}", OURS, SMOOTH, partial(table_row, name)) for name in TABLE]
     out += [
         Statement(f"T1 mirror identity: {name}", OURS, SMOOTH, partial(mirror_identity, name))
         for name in TABLE

@@ -30,9 +30,7 @@ def mirror(depth: int) -> th.Mirror:
 def hyperbolic_entropy() -> Outcome:
     x = sp.Symbol("x", real=True)
     stated = "(x*asinh(x/(2*alpha**2)) - sqrt(x**2 + 4*alpha**4) + 2*alpha**2)/4"
-    return identities(
-        [("F", mirror(2).potential(x), stated)], {"x": "real", "alpha": "positive"}
-    )
+    return identities([("F", mirror(2).potential(x), stated)], {"x": "real", "alpha": "positive"})
 
 
 def law() -> Outcome:
@@ -49,9 +47,7 @@ def limit(depth: int, point: str, scale: str, function: str, rate: str) -> Outco
     lead = sp.simplify(
         found.scale * found.function / sp.sympify(f"({scale})*({function})", locals=names)
     )
-    same_rate = found.rate is not None and sp.simplify(
-        found.rate / sp.sympify(rate, locals=names)
-    )
+    same_rate = found.rate is not None and sp.simplify(found.rate / sp.sympify(rate, locals=names))
     # what belongs to the gauge and what to the function is a matter of taste
     ok = lead == 1 and same_rate == 1
     expected = f"({scale}) ({function}), rate {rate}"
@@ -85,7 +81,9 @@ def dense_limit() -> Outcome:
     flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
     found = flow.limit_point(th.Regression(A, y), {"u": 300, "v": 300})
     return bound(
-        float(np.max(np.abs(found.x - np.linalg.pinv(A) @ y))), 1e-8, "distance to the pseudoinverse"
+        float(np.max(np.abs(found.x - np.linalg.pinv(A) @ y))),
+        1e-8,
+        "distance to the pseudoinverse",
     )
 
 
@@ -99,8 +97,10 @@ def statements() -> list[Statement]:
         Statement("alpha -> oo gives l2, D = 2", RECALLED, ("u0 = v0",),
                   partial(limit, 2, "oo", "1/(16*alpha**2)", "x**2", "alpha**(-4)")),
         # zeta -> 1 at the end: xi = 1/(L (L-2) a^(L-2))
-        Statement("alpha -> 0, D = 3", OURS, ("u0 = v0",), partial(value_approaches, 3, "1", "1/3")),
-        Statement("alpha -> 0, D = 4", OURS, ("u0 = v0",), partial(value_approaches, 4, "2", "1/8")),
+        Statement("alpha -> 0, D = 3", OURS, ("u0 = v0",),
+                  partial(value_approaches, 3, "1", "1/3")),
+        Statement("alpha -> 0, D = 4", OURS, ("u0 = v0",),
+                  partial(value_approaches, 4, "2", "1/8")),
         Statement("sparse limit point", OURS, ("alpha small",), sparse_limit),
         Statement("minimum norm limit point", OURS, ("alpha large",), dense_limit),
     ]  # fmt: skip

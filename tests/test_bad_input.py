@@ -146,7 +146,11 @@ CASES = {
     ),
     "link without monotonicity": (lambda: th.links.custom("z**2"), errors.DomainError, ""),
     "not convex": (lambda: th.design("sin(x)", "x", on="0, 6"), errors.DomainError, ""),
-    "ill-defined claim": (lambda: th.prove("log(-1 - t**2) == log(-2 - t**2)"), errors.TheoryError, ""),
+    "ill-defined claim": (
+        lambda: th.prove("log(-1 - t**2) == log(-2 - t**2)"),
+        errors.TheoryError,
+        "",
+    ),
 }
 
 

@@ -122,7 +122,8 @@ def _trajectory(
     seconds: float,
 ) -> FlowResult:
     """The run to the given time, to interpolation, or, where none is possible, near the limit."""
-    options: dict[str, Any] = {"method": method, "max_seconds": seconds}
+    # tight enough that the distance to the limit point is about the flow, not about the solver
+    options: dict[str, Any] = {"method": method, "max_seconds": seconds, "rtol": 1e-9, "tol": 1e-11}
     if end is not None or limit is None or limit.reachable:
         return flow.integrate(problem, values, end, **options)
     # nothing interpolates: longer and longer runs, until the end has come to rest at the limit

@@ -1,4 +1,4 @@
-"""Branches: the interval through the start ends where the derivative vanishes or the formula ends."""
+"""Branches: the interval ends where the derivative vanishes or the formula ends."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from theory.flow.parametrization import Elementwise
 
 SEPARABLE = [
     "u**2 - v**2", "u*v", "u*v*w", "u**2*v**3", "u*v - w**2", "exp(u)*cos(v)", "exp(u + v**2)",
-    "(u**2 + v**2)**3", "log(u**2 + v**4)", "u*v - w*z", "sqrt(u**2 + v**2)", "u*exp(v)", "tanh(u + 2*v)",
+    "(u**2 + v**2)**3", "log(u**2 + v**4)", "u*v - w*z", "sqrt(u**2 + v**2)", "u*exp(v)",
+    "tanh(u + 2*v)",
 ]  # fmt: skip
 NOT_SEPARABLE = ["u**2 + u*v", "exp(u)*sin(v) + u", "sqrt(1 + u**2)*v + u", "sin(u*v) + v"]
 

@@ -66,7 +66,9 @@ def test_found_law_is_a_function_of_the_known_ones(name: str) -> None:
     for found in elementwise_laws(rho).found:
         rows = sp.Matrix([[sp.diff(f, s) for s in rho.parameters] for f in (*known, found)])
         with mp.workdps(40):
-            J = mp.matrix([[mp.mpf(str(sp.N(e, 40))) for e in row] for row in rows.subs(at).tolist()])
+            J = mp.matrix(
+                [[mp.mpf(str(sp.N(e, 40))) for e in row] for row in rows.subs(at).tolist()]
+            )
             assert abs(mp.det(J * J.T)) < mp.mpf(10) ** -30
 
 

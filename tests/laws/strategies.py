@@ -83,12 +83,11 @@ def cases(draw: st.DrawFn, pool: tuple[str, ...] | None = None) -> Case:
 def matrices(draw: st.DrawFn, rows: int = 2, columns: int = 4) -> np.ndarray:
     """A full-rank matrix of small integers over 4."""
     entries = st.lists(st.integers(-6, 6), min_size=rows * columns, max_size=rows * columns)
-    A = draw(
+    return draw(
         entries.map(lambda e: np.array(e, float).reshape(rows, columns) / 4).filter(
             lambda a: np.linalg.svd(a)[1][-1] > 0.3
         )
     )
-    return A
 
 
 @st.composite

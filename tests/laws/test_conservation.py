@@ -11,7 +11,7 @@ import theory as th
 from tests.laws.strategies import LINKED, MIXED, PAIRS, TRIPLES, Case, cases, problems
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.data(), st.sampled_from(LINKED))
 def test_law_is_constant_along_trajectories(data: st.DataObject, linked: tuple) -> None:
     case: Case = data.draw(cases((*PAIRS, *TRIPLES, *MIXED)))
@@ -29,12 +29,14 @@ def test_law_is_constant_along_trajectories(data: st.DataObject, linked: tuple) 
     theta = np.moveaxis(theta, axis, 0)
     for law in laws:
         c = sp.lambdify(flow.parametrization.parameters, law, "numpy")
-        values = [c(*state) if state.shape[0] == len(case.theta) else c(*state.T) for state in theta]
+        values = [
+            c(*state) if state.shape[0] == len(case.theta) else c(*state.T) for state in theta
+        ]
         scale = 1 + np.max(np.abs(values[0]))
         assert np.max(np.abs(np.subtract(values[-1], values[0]))) < 1e-7 * scale
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(cases((*PAIRS, *TRIPLES)), st.data())
 def test_law_has_no_lie_derivative(case: Case, data: st.DataObject) -> None:
     laws = case.flow().conservation_laws().found

@@ -20,7 +20,7 @@ POTENTIALS = {
 }
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.data())
 def test_limit_point_minimizes_the_divergence(data: st.DataObject) -> None:
     case: Case = data.draw(cases(tuple(POTENTIALS)))
@@ -46,10 +46,10 @@ def test_limit_point_minimizes_the_divergence(data: st.DataObject) -> None:
     assert np.max(np.abs(A.T @ multipliers - residual)) < 1e-9 * (1 + np.max(np.abs(residual)))
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.data())
 def test_trajectory_ends_at_the_limit_point(data: st.DataObject) -> None:
-    case: Case = data.draw(cases(("u**2", "sinh(u)", "u**2 - v**2", "u*v", "exp(u)")))
+    case: Case = data.draw(cases(("sinh(u)", "u", "u**2 - v**2")))
     A, target = data.draw(problems(case))
     problem = th.Regression(A, target)
     limit = case.flow().limit_point(problem, case.floats)
@@ -59,7 +59,7 @@ def test_trajectory_ends_at_the_limit_point(data: st.DataObject) -> None:
     np.testing.assert_allclose(end, limit.x, atol=1e-6 * (1 + np.max(np.abs(limit.x))))
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.data(), st.sampled_from(LINKED[1:]))
 def test_loss_and_link_do_not_move_the_limit(data: st.DataObject, linked: tuple) -> None:
     case: Case = data.draw(cases(("u**2", "u**3", "sinh(u)", "u**2 - v**2", "u*v*w")))

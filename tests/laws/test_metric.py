@@ -21,7 +21,12 @@ def test_hessian_is_the_inverse_of_the_metric(case: Case) -> None:
     metric0 = float(np.sum(np.square(gradient(*theta0))))
     end = 0.1 * (abs(value(*theta0)) + 0.2) / metric0
     run = solve_ivp(
-        lambda _, th: np.array(gradient(*th), float), (0, end), theta0, "DOP853", rtol=1e-12, atol=1e-13
+        lambda _, th: np.array(gradient(*th), float),
+        (0, end),
+        theta0,
+        "DOP853",
+        rtol=1e-12,
+        atol=1e-13,
     )
     theta = run.y[:, -1]
     metric = float(np.sum(np.square(gradient(*theta))))

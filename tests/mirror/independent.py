@@ -1,7 +1,7 @@
 r"""The potential of one coordinate by a second algorithm: mpmath and Gragg-Bulirsch-Stoer.
 
-The curve is integrated in x itself, $d\theta/dx = P\nabla\rho/M$, $d\xi/dx = 1/M$, $dF/dx = \xi$, so
-that neither a law nor an inverse function is used, nor power series.
+The curve is integrated in x itself, $d\theta/dx = P\nabla\rho/M$, $d\xi/dx = 1/M$, $dF/dx = \xi$,
+so that neither a law nor an inverse function is used, nor power series.
 """
 
 from __future__ import annotations

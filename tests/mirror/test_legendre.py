@@ -36,7 +36,9 @@ CASES = {
 @pytest.mark.parametrize("formula", CASES)
 def test_reach_is_never_wrong(formula: str) -> None:
     start, reach, _, _ = CASES[formula]
-    for end, expected in zip(mirror_flow(Elementwise(formula, ", ".join(start)), start).reach, reach):
+    for end, expected in zip(
+        mirror_flow(Elementwise(formula, ", ".join(start)), start).reach, reach
+    ):
         assert end is None or end == expected or sp.simplify(end - expected) == 0
 
 

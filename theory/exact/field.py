@@ -81,7 +81,9 @@ class Field:
         self._relations: dict[int, tuple[int, fmpz_mpoly]] = {}
         # what an exponential, root or power generator stands for
         self.meaning: dict[int, tuple[str, Any, Any]] = {}
+        # generators that are > 0 for all values of the symbols, and those that are >= 0
         self.positive: set[int] = set()
+        self.nonnegative: set[int] = set()
         self.above_one: set[int] = set()
         self.conditions: list[fmpz_mpoly | sp.Expr] = []
         self._memo: dict[Any, Fraction] = {}
@@ -582,9 +584,14 @@ class Field:
                         value = (base.log() * enclose(r, self._env) / unit).exp()
                 except UnsupportedFormula:
                     value = None
-            j = self._new(key, value, positive=True)
+            j = self._new(key, value)
+            self._mark_sign(j, f)
             self.meaning[j] = ("power", f, r / unit)
         return self.power(self._generator(self._index[key]), int(c * unit))
+
+    def _mark_sign(self, i: int, f: fmpz_mpoly) -> None:
+        """A root or power is positive where its base is, and zero where the base is zero."""
+        (self.positive if self.definite_sign(f) == 1 else self.nonnegative).add(i)
 
     def _split_power(self, f: fmpz_mpoly, exponent: sp.Expr) -> Fraction:
         out = self.constant(1)
@@ -609,7 +616,8 @@ class Field:
         if key not in self._index:
             value = self.value(f)
             with precision(_BITS):
-                i = self._new(key, value.root(q) if value is not None else None, positive=True)
+                i = self._new(key, value.root(q) if value is not None else None)
+            self._mark_sign(i, f)
             self._relations[i] = (q, self._gens[i] ** q - f)
             self.meaning[i] = ("root", f, q)
         return self.mul(out, self.power(self._generator(self._index[key]), int(rest * q)))
@@ -653,7 +661,11 @@ class Field:
         for exponents, coefficient in p.terms():
             if coefficient < 0:
                 return False
-            if any(int(n) % 2 and i not in self.positive for i, n in enumerate(exponents) if n):
+            if any(
+                int(n) % 2 and i not in self.positive and i not in self.nonnegative
+                for i, n in enumerate(exponents)
+                if n
+            ):
                 return False
         return True
 
@@ -698,7 +710,9 @@ class Field:
         The product over all sign choices of the square roots is zero, so one factor is zero; all
         others are nonzero at the reference point, hence nearby, so it is n itself.
         """
-        roots = [i for i, (k, _) in self._relations.items() if k == 2 and i in self.positive]
+        roots = [
+            i for i, (k, _) in self._relations.items() if k == 2 and self.meaning.get(i) is not None
+        ]
         inner = {
             j for i in roots for j in roots if j != i and self._relations[i][1].degrees()[j] > 0
         }

@@ -283,7 +283,18 @@ def _positive_root(
     """Forms of sqrt(h) that are proved to square to h, shortest first."""
     candidates = proposal(_list_of_roots, h, x, reference, seconds=3.0) or [sp.sqrt(h)]
     out = []
-    for candidate in sorted(dict.fromkeys(candidates), key=sp.count_ops):
+
+    def preference(e: sp.Expr) -> tuple[bool, int]:
+        # roots of polynomials lead to Euler's substitutions, roots of quotients to nothing
+        quotient = any(
+            a.exp.is_Rational
+            and not a.exp.is_Integer
+            and sp.fraction(sp.together(a.base))[1].has(x)
+            for a in e.atoms(sp.Pow)
+        )
+        return quotient, int(e.count_ops())
+
+    for candidate in sorted(dict.fromkeys(candidates), key=preference):
         candidate = candidate.replace(
             lambda e: isinstance(e, sp.Abs),
             lambda e: e.args[0] * _sign_at(e.args[0], x, reference),

@@ -381,7 +381,12 @@ class _Run:
             retries, first = 0, None
             y = solver.y
             theta = self.system.theta(y)
-            self.pieces.append((solver.dense_output(), self.system))
+            try:
+                piece = solver.dense_output()
+            except Stop as stop:
+                # DOP853 evaluates the right-hand side again for its dense output
+                return -1, f"Stopped at t = {now:.10g}: {stop}."
+            self.pieces.append((piece, self.system))
             self.times.append(float(solver.t))
             self.states.append(theta)
             if progress is not None:
