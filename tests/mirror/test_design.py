@@ -54,7 +54,7 @@ def test_the_metric_of_the_designed_parametrization_is_the_inverse_hessian(hessi
     assert design.kind == "closed"
     assert all(c.proved for c in design.certificates)
     (u,) = design.parameters
-    constants = {s: "1.7" for s in design.formula.free_symbols - {u}}
+    constants = dict.fromkeys(design.formula.free_symbols - {u}, "1.7")
     with mpmath.workdps(30):
         checked = 0
         for value in ("0.31", "0.83", "1.37", "-0.4", "2.3"):
@@ -96,8 +96,8 @@ def test_the_pair_induces_hyperbolic_entropy(hessian):
     found = mirror.hessian(x)
     a = sp.Rational(3, 4)
     for value in ("-1.3", "0.2", "2.5"):
-        left = found.subs({s: a for s in found.free_symbols - {x}})
-        right = design.hessian.subs({s: a for s in design.hessian.free_symbols - {design.x}})
+        left = found.subs(dict.fromkeys(found.free_symbols - {x}, a))
+        right = design.hessian.subs(dict.fromkeys(design.hessian.free_symbols - {design.x}, a))
         assert abs(_number(left, {x: value}) - _number(right, {design.x: value})) < 1e-20
 
 
