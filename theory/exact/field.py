@@ -19,7 +19,7 @@ sign is read off at the reference point, in ball arithmetic, and recorded as a c
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import sympy as sp
@@ -499,8 +499,7 @@ class Field:
                     open_signs.append((rest, 1))
                 out.append((rest, direction))
                 continue
-            content, factors = p.factor()
-            content = int(content)
+            content, factors = factor(p)
             sign *= 1 if content > 0 else -1
             out += [
                 (self.context.constant(q), k * direction)
@@ -765,9 +764,15 @@ _LOGARITHMIC = (sp.asinh, sp.acosh, sp.atanh, sp.acoth, sp.asech, sp.acsch)
 _ODD = {sp.atan, sp.asin, sp.erf, sp.erfi, sp.erfinv, sp.Si, sp.Shi}
 
 
-def reference_symbols(expressions: Sequence[sp.Expr]) -> list[sp.Symbol]:
-    """All free symbols, by name."""
-    free: set[sp.Symbol] = set()
-    for e in expressions:
-        free |= e.free_symbols
-    return sorted(free, key=lambda s: s.name)
+def factor(p: fmpz_mpoly) -> tuple[int, list[tuple[fmpz_mpoly, int]]]:
+    """Content and irreducible factors.
+
+    FLINT's Python binding sorts the factors by their coefficients and fails on large ones; then
+    the primitive part counts as one factor, which is sound and only less complete.
+    """
+    try:
+        content, factors = p.factor()
+        return int(content), [(f, int(k)) for f, k in factors]
+    except OverflowError:
+        content = p.content()
+        return int(content), [(divmod(p, p.context().constant(int(content)))[0], 1)]

@@ -15,7 +15,7 @@ from flint import arb, fmpq, fmpq_poly
 from theory.errors import UnsupportedFormula
 from theory.exact.assumptions import Ranges
 from theory.exact.balls import Program, precision, sign_of_number
-from theory.exact.field import Field, NormalFormError
+from theory.exact.field import Field, NormalFormError, factor
 
 __all__ = ["is_analytic", "sign_on", "unbounded"]
 
@@ -253,7 +253,7 @@ def _normal_form_sign(e: sp.Expr, depth: int) -> int | None:
                     return None
                 sign *= s
                 continue
-            content, factors = p.factor()
+            content, factors = factor(p)
             sign *= 1 if content > 0 else -1
             for f, k in factors:
                 s = field.definite_sign(f)

@@ -56,6 +56,8 @@ class Design:
     start : tuple of sympy.Expr
         For a pair: the start of (u, v) that induces the potential.
     certificates : tuple of Certificate
+    image : pair of sympy.Expr or None
+        For a closed formula: the interval of u that maps onto the interval of x.
     """
 
     x: sp.Symbol
@@ -67,6 +69,7 @@ class Design:
     kind: str
     start: tuple[sp.Expr, ...]
     certificates: tuple[Certificate, ...]
+    image: tuple[sp.Expr, sp.Expr] | None = None
 
     @property
     def parametric(self) -> tuple[sp.Expr, sp.Expr]:
@@ -87,7 +90,10 @@ class Design:
                 f"The inverse of U(x) = {self.time} does not close; the exact parametric answer is "
                 "design.parametric."
             )
-        return Elementwise(self.formula, self.parameters)
+        if self.image is None or self.image in ((-sp.oo, sp.oo), (sp.S.Zero, sp.oo)):
+            return Elementwise(self.formula, self.parameters)
+        (u,) = self.parameters
+        return Elementwise(self.formula, [u.name], assume={u.name: str(self.image)})
 
     def __str__(self) -> str:
         if self.formula is None:
@@ -240,12 +246,17 @@ def _square_roots(h: sp.Expr, x: sp.Symbol, reference: sp.Rational) -> Iterator[
     yield sp.sqrt(h)
     for form in (sp.factor(sp.cancel(sp.together(h))), sp.simplify(h), sp.powsimp(h)):
         n, d = sp.fraction(sp.together(form))
-        yield _root_of_factors(n, x, reference) / _root_of_factors(d, x, reference)
+        (outer_n, under_n), (outer_d, under_d) = (_root_of_factors(p, x, reference) for p in (n, d))
+        # numerator and denominator have one sign, as their quotient is positive
+        sign = _sign_at(under_n, x, reference)
+        root = sp.sqrt(sp.expand(sign * under_n)) / sp.sqrt(sp.expand(sign * under_d))
+        yield outer_n / outer_d * root
         yield sp.powdenest(sp.sqrt(form), force=True)
         yield sp.powdenest(sp.sqrt(sp.factor_terms(form.rewrite(sp.exp))), force=True)
 
 
-def _root_of_factors(p: sp.Expr, x: sp.Symbol, reference: sp.Rational) -> sp.Expr:
+def _root_of_factors(p: sp.Expr, x: sp.Symbol, reference: sp.Rational) -> tuple[sp.Expr, sp.Expr]:
+    """Split p into a square outside of the root times what stays under it."""
     root, under = sp.S.One, sp.S.One
     for f in sp.Mul.make_args(sp.factor(p)):
         base, k = f.as_base_exp()
@@ -260,7 +271,7 @@ def _root_of_factors(p: sp.Expr, x: sp.Symbol, reference: sp.Rational) -> sp.Exp
             root *= sp.exp(f.args[0] / 2)
         else:
             root *= base ** (k / 2)
-    return root * sp.sqrt(sp.expand(under))
+    return root, under
 
 
 def _sign_at(e: sp.Expr, x: sp.Symbol, reference: sp.Rational) -> int:
@@ -343,10 +354,10 @@ def _solve(
     if time is not None:
         closed = _invert(time, x, u, reference, ranges, hessian)
         if closed is not None:
-            formula, parameter, certificate = closed
+            formula, parameter, certificate, image = closed
             return Design(
                 x, hessian, interval, time, formula, (parameter,), "closed", (),
-                (*certificates, certificate),
+                (*certificates, certificate), image,
             )  # fmt: skip
     pair = _pair(hessian, x, interval, reference, ranges)
     if pair is not None:
@@ -376,7 +387,7 @@ def _invert(
     reference: sp.Rational,
     ranges: Ranges,
     hessian: sp.Expr,
-) -> tuple[sp.Expr, sp.Symbol, Certificate] | None:
+) -> tuple[sp.Expr, sp.Symbol, Certificate, tuple[sp.Expr, sp.Expr]] | None:
     """Rho = U^{-1}, certified by F''(rho) rho'^2 = 1."""
     lower, upper = ranges[x]
     ends = []
@@ -405,7 +416,8 @@ def _invert(
         except (DomainError, UnsupportedFormula):
             continue
         if verdict.proved:
-            return candidate, u, Certificate("F''(rho(u)) rho'(u)^2 = 1", verdict, "inverse of U")
+            proof = Certificate("F''(rho(u)) rho'(u)^2 = 1", verdict, "inverse of U")
+            return candidate, u, proof, image[u]
     return None
 
 
