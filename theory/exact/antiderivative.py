@@ -108,13 +108,13 @@ def antiderivative(
 
 def _proposals(f: sp.Expr, u: sp.Symbol, seconds: float) -> Iterator[tuple[str, sp.Expr | None]]:
     yield "power rule", _termwise(f, u, _power_rule)
-    for name, method, limit in (
-        ("uniformization and rational integration", _by_uniformizer, seconds),
-        ("termwise", _by_terms, seconds),
-        ("exponential integrals", _by_exponentials, seconds / 2),
-        ("integration by parts", _all_by_parts, seconds),
+    for name, method in (
+        ("uniformization and rational integration", _by_uniformizer),
+        ("termwise", _by_terms),
+        ("integration by parts", _all_by_parts),
     ):
-        yield name, proposal(method, f, u, limit, seconds=limit)
+        yield name, proposal(method, f, u, seconds, seconds=seconds)
+    yield "exponential integrals", proposal(_by_exponentials, f, u, seconds=seconds / 2)
     for name, method_of_sympy in (
         ("substitution rules", manualintegrate),
         ("integration", _integrate),
@@ -126,8 +126,7 @@ def _by_terms(f: sp.Expr, u: sp.Symbol, seconds: float) -> sp.Expr | None:
     return _termwise(sp.expand(f), u, lambda t, v: _elementary_term(t, v, seconds))
 
 
-def _by_exponentials(f: sp.Expr, u: sp.Symbol, seconds: float) -> sp.Expr | None:
-    del seconds
+def _by_exponentials(f: sp.Expr, u: sp.Symbol) -> sp.Expr | None:
     # the denominator stays in factors
     numerator, denominator = sp.fraction(sp.together(f))
     denominator = sp.factor(sp.factor_terms(denominator))

@@ -64,7 +64,9 @@ def _length(e: sp.Expr) -> tuple[int, int]:
 
 def _cheap_forms(e: sp.Expr) -> list[sp.Expr]:
     rational = sp.cancel(sp.together(e)) if len(e.free_symbols) < 8 else e
+    simple = [sp.simplify(e)] if e.count_ops() < 16 else []
     return [
+        *simple,
         sp.factor_terms(e),
         rational,
         sp.factor(rational),

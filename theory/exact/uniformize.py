@@ -71,6 +71,16 @@ def _ordered(atoms: Iterable[sp.Expr]) -> list[sp.Expr]:
     return sorted(atoms, key=sp.default_sort_key)
 
 
+def _common_rate(slopes: list[sp.Expr]) -> sp.Expr | None:
+    """The largest rate of which all slopes are integer multiples, if they are commensurable."""
+    ratios = [sp.cancel(s / slopes[0]) for s in slopes]
+    if not all(r.is_Rational for r in ratios):
+        return None
+    unit = sp.Rational(math.gcd(*(int(r.p) for r in ratios)), math.lcm(*(int(r.q) for r in ratios)))
+    rate = unit * slopes[0]
+    return -rate if rate.could_extract_minus_sign() else rate
+
+
 def _exponential(e: sp.Expr, u: sp.Symbol, atoms: list[sp.Expr]) -> Uniformization | None:
     # exp(c u + b) is a constant times exp(c u)
     w = sp.Dummy("w", positive=True)
@@ -83,13 +93,9 @@ def _exponential(e: sp.Expr, u: sp.Symbol, atoms: list[sp.Expr]) -> Uniformizati
             return None
         slopes.append(slope)
         shifts.append(shift)
-    ratios = [sp.cancel(s / slopes[0]) for s in slopes]
-    if not all(r.is_Rational for r in ratios):
+    rate = _common_rate(slopes)
+    if rate is None:
         return None
-    unit = sp.Rational(math.gcd(*(int(r.p) for r in ratios)), math.lcm(*(int(r.q) for r in ratios)))
-    rate = unit * slopes[0]
-    if rate.could_extract_minus_sign():
-        rate = -rate
     table = {
         t: w ** sp.cancel(s / rate) * sp.exp(b)
         for t, s, b in zip(atoms, slopes, shifts, strict=True)
@@ -110,13 +116,9 @@ def _circle(e: sp.Expr, u: sp.Symbol, atoms: list[sp.Expr]) -> Uniformization | 
         if slope == 0 or slope.has(u) or sp.expand(a - slope * u) != 0:
             return None
         slopes.append(slope)
-    ratios = [sp.cancel(s / slopes[0]) for s in slopes]
-    if not all(r.is_Rational for r in ratios):
+    rate = _common_rate(slopes)
+    if rate is None:
         return None
-    unit = sp.Rational(math.gcd(*(int(r.p) for r in ratios)), math.lcm(*(int(r.q) for r in ratios)))
-    rate = unit * slopes[0]
-    if rate.could_extract_minus_sign():
-        rate = -rate
     c, s = sp.Dummy("c", real=True), sp.Dummy("s", real=True)
     table = {}
     for t, slope in zip(atoms, slopes, strict=True):
@@ -142,11 +144,11 @@ def _circle(e: sp.Expr, u: sp.Symbol, atoms: list[sp.Expr]) -> Uniformization | 
         if not g.has(c):
             # f(u) du = (f cos) / cos^2 dw with w = sin u: f expressed through dw/du = rate cos
             g = g.xreplace({s: w})
-            return _Bioche.sine(g, w, u, rate)
+            return _bioche(g, w, sp.sin(rate * u), sp.asin(w) / rate)
     if odd_s == -1:
         g = _on_circle(sp.together(inside * s), s, c)
         if not g.has(s):
-            return _Bioche.cosine(g.xreplace({c: w}), w, u, rate)
+            return _bioche(g.xreplace({c: w}), w, sp.cos(rate * u), sp.acos(w) / rate)
     half = {c: (1 - w**2) / (1 + w**2), s: 2 * w / (1 + w**2)}
     both = _on_circle(
         sp.cancel(sp.together(inside.subs({c: -c, s: -s}, simultaneous=True) / inside)), c, s
@@ -177,18 +179,12 @@ def _on_circle(e: sp.Expr, c: sp.Symbol, s: sp.Symbol) -> sp.Expr:
     return sp.cancel(sp.together(_even_in(sp.together(e), c, 1 - s**2)))
 
 
-class _Bioche:
-    """du = dw / (rate cos) or -dw / (rate sin): the derivative of `inverse` carries the root."""
+def _bioche(g: sp.Expr, w: sp.Symbol, forward: sp.Expr, inverse: sp.Expr) -> Uniformization:
+    """Substitute w = sin or w = cos, with f = g / cos or g / sin.
 
-    @staticmethod
-    def sine(g: sp.Expr, w: sp.Symbol, u: sp.Symbol, rate: sp.Expr) -> Uniformization:
-        # f = g / cos, and cos * du = dw / rate, so f du = g / (1 - w^2) dw / rate: the root of the
-        # derivative of arcsin cancels against the one in f
-        return Uniformization(g / sp.sqrt(1 - w**2), w, sp.sin(rate * u), sp.asin(w) / rate)
-
-    @staticmethod
-    def cosine(g: sp.Expr, w: sp.Symbol, u: sp.Symbol, rate: sp.Expr) -> Uniformization:
-        return Uniformization(g / sp.sqrt(1 - w**2), w, sp.cos(rate * u), sp.acos(w) / rate)
+    The root in du/dw = 1 / sqrt(1 - w^2) cancels against the one in f, so that f du is rational.
+    """
+    return Uniformization(g / sp.sqrt(1 - w**2), w, forward, inverse)
 
 
 def _roots(e: sp.Expr, u: sp.Symbol, roots: list[sp.Expr]) -> Uniformization | None:

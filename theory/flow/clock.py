@@ -95,11 +95,10 @@ def _block(
     gradient = [sp.diff(formula, s) for s in parameters]
     if len(parameters) == 1:
         return Block(formula, parameters, rates, sp.S.One, tuple(gradient))
-    for attempt in (_product, _function_of_sum):
-        separated = attempt(formula, parameters, gradient)
-        if separated is not None:
-            clock, fields = separated
-            return Block(formula, parameters, rates, clock, fields)
+    separated = _product(formula, parameters) or _function_of_sum(parameters, gradient)
+    if separated is not None:
+        clock, fields = separated
+        return Block(formula, parameters, rates, clock, fields)
     return Block(formula, parameters, rates, None, ())
 
 
@@ -112,7 +111,7 @@ def _tidy(e: sp.Expr) -> sp.Expr:
 
 
 def _product(
-    formula: sp.Expr, parameters: tuple[sp.Symbol, ...], gradient: list[sp.Expr]
+    formula: sp.Expr, parameters: tuple[sp.Symbol, ...]
 ) -> tuple[sp.Expr, tuple[sp.Expr, ...]] | None:
     """A product of univariate factors: c = rho and A_j = d log(rho) / d theta_j."""
     factored = sp.factor(formula) if formula.is_Add else formula
@@ -131,12 +130,11 @@ def _product(
         else sp.powsimp(sp.expand_power_base(sp.diff(parts[s], s) / parts[s]))
         for s in parameters
     )
-    del gradient
     return formula, tuple(_short(f) for f in fields)
 
 
 def _function_of_sum(
-    formula: sp.Expr, parameters: tuple[sp.Symbol, ...], gradient: list[sp.Expr]
+    parameters: tuple[sp.Symbol, ...], gradient: list[sp.Expr]
 ) -> tuple[sp.Expr, tuple[sp.Expr, ...]] | None:
     """Any phi(sum of univariate terms): ratios of derivatives separate."""
     first = parameters[0]

@@ -251,6 +251,8 @@ def _square_roots(h: sp.Expr, x: sp.Symbol, reference: sp.Rational) -> Iterator[
         sign = _sign_at(under_n, x, reference)
         root = sp.sqrt(sp.expand(sign * under_n)) / sp.sqrt(sp.expand(sign * under_d))
         yield outer_n / outer_d * root
+        # one radical only: sqrt(n / d) = sqrt(n d) / |d|
+        yield outer_n / outer_d * sp.sqrt(sp.expand(under_n * under_d)) / (sign * under_d)
         yield sp.powdenest(sp.sqrt(form), force=True)
         yield sp.powdenest(sp.sqrt(sp.factor_terms(form.rewrite(sp.exp))), force=True)
 
@@ -295,7 +297,7 @@ def _positive_root(
     candidates = proposal(_list_of_roots, h, x, reference, seconds=3.0) or [sp.sqrt(h)]
     out = []
 
-    def preference(e: sp.Expr) -> tuple[bool, int]:
+    def preference(e: sp.Expr) -> tuple[bool, bool, int]:
         # roots of polynomials lead to Euler's substitutions, roots of quotients to nothing
         quotient = any(
             a.exp.is_Rational
@@ -303,7 +305,8 @@ def _positive_root(
             and sp.fraction(sp.together(a.base))[1].has(x)
             for a in e.atoms(sp.Pow)
         )
-        return quotient, int(e.count_ops())
+        radicands = {a.base for a in e.atoms(sp.Pow) if a.exp.is_Rational and not a.exp.is_Integer}
+        return quotient, sum(b.has(x) for b in radicands) > 1, int(e.count_ops())
 
     for candidate in sorted(dict.fromkeys(candidates), key=preference):
         candidate = candidate.replace(
@@ -375,9 +378,7 @@ def _solve(
 
 
 def _without_constant(e: sp.Expr, x: sp.Symbol) -> sp.Expr:
-    constant, rest = e.as_independent(x, as_Add=True)
-    del constant
-    return rest
+    return e.as_independent(x, as_Add=True)[1]
 
 
 def _invert(
