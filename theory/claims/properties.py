@@ -251,7 +251,7 @@ def _function(
     if isinstance(on, str):
         lower, upper = parse_interval(on)
     else:
-        lower, upper = (sp.sympify(e) for e in on)
+        lower, upper = (sp.sympify(e, strict=True) for e in on)
     # the interval alone says where the variable lives
     if lower.is_nonnegative:
         symbol = sp.Symbol(variable.name, positive=True)

@@ -173,11 +173,11 @@ def _march(f: sp.Expr, derivative: sp.Expr, u: sp.Symbol, start: sp.Expr, side: 
         near = [
             c
             for c in itertools.chain(_ENDS, (k * sp.pi / 2 for k in range(-12, 13)))
-            if abs(Program([sp.sympify(c)], [])([])[0] - position) < arb(2) ** (-12)
+            if abs(Program([c], [])([])[0] - position) < arb(2) ** (-12)
         ]
         for end in near:
             value, slope = f.subs(u, end), derivative.subs(u, end)
             singular = any(e.has(sp.nan, sp.zoo, sp.oo, -sp.oo) for e in (value, slope))
             if singular or slope == 0 or sign_of_number(slope) is None:
-                return sp.sympify(end)
+                return end
         return to_rational(position, 90)

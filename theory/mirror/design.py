@@ -148,7 +148,9 @@ def design(
     """
     if given not in ("potential", "hessian"):
         raise FormulaError(f"Expected given='potential' or 'hessian' but got {given!r}.")
-    interval = parse_interval(on) if isinstance(on, str) else (sp.sympify(on[0]), sp.sympify(on[1]))
+    if not isinstance(on, str):
+        on = f"({on[0]}, {on[1]})"
+    interval = parse_interval(on)
     expression, variable = _read(potential, x, interval)
     ranges: Ranges = {variable: interval}
     reference = _inner_point(interval)

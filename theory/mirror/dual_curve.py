@@ -207,7 +207,7 @@ def _check_gradient(rho: Elementwise, table: Mapping[sp.Symbol, sp.Expr]) -> Non
                 f"The start {where} is outside of the domain of {rho.formula}: choose one where "
                 "the formula and its derivatives have finite real values."
             )
-    if all(e == 0 or e.equals(0) is True for e in slopes):
+    if all(e == 0 or is_zero(e).proved for e in slopes):
         raise StartError(
             f"The flow is stuck at the start {where}: the gradient of {rho.formula} is zero there. "
             "Start where at least one derivative is not zero."

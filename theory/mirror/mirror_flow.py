@@ -17,7 +17,7 @@ import sympy as sp
 from flint import arb
 
 from theory.errors import DomainError, FormulaError, NotClosedForm, StartError, UnsupportedFormula
-from theory.exact.balls import Program, accurate_digits, precision
+from theory.exact.balls import Program, accurate_digits, precision, sign_of_number
 from theory.exact.budget import time_budget
 from theory.exact.parsing import parse
 from theory.exact.verdict import Certificate, Verdict
@@ -152,9 +152,14 @@ class MirrorFlow:
         value: sp.Expr, interval: tuple[sp.Expr | None, sp.Expr | None], name: str
     ) -> None:
         lower, upper = interval
-        below = lower is not None and lower.is_number and (value <= lower) == True  # noqa: E712
-        above = upper is not None and upper.is_number and (value >= upper) == True  # noqa: E712
-        if below or above:
+
+        def beyond(end: sp.Expr | None, side: int) -> bool:
+            if end is None or not end.is_number or end in (sp.oo, -sp.oo):
+                return False
+            gap = sp.expand(side * (value - end))
+            return gap == 0 or sign_of_number(gap) == 1
+
+        if beyond(lower, -1) or beyond(upper, 1):
             raise DomainError(
                 f"{name} = {value} is outside of the open interval ({lower}, {upper}) that the "
                 "dual curve covers."

@@ -158,7 +158,8 @@ class Regularizer:
             When neither a closed potential nor homogeneity leads to the expansion.
         """
         a = self._symbol(symbol)
-        point = sp.sympify(point)
+        # strict: text is never evaluated
+        point = sp.sympify(point, strict=True)
         if point not in (sp.S.Zero, sp.oo):
             raise DomainError(f"Expected the point 0 or oo but got {point}.")
         if self.mirror.closed.potential is not None:

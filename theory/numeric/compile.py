@@ -116,13 +116,13 @@ def compile_expression(
     >>> [float(v) for v in sigmoid([-800.0, 0.0, 800.0])]
     [0.0, 0.5, 1.0]
     """
-    function = compile_expressions([sp.sympify(expression)], arguments)
+    function = compile_expressions([sp.sympify(expression, strict=True)], arguments)
 
     def single(*values: ArrayLike) -> Array:
         return function(*values)[0]
 
     if check is not None and check is not False:
-        _check_against_mpmath(single, sp.sympify(expression), arguments, check)
+        _check_against_mpmath(single, sp.sympify(expression, strict=True), arguments, check)
     return single
 
 
@@ -141,7 +141,7 @@ def compile_expressions(
     >>> [array.tolist() for array in f([1.0, 2.0], 1.0)]
     [[0.0, 3.0], [3.0, 3.0]]
     """
-    expressions = [sp.sympify(e) for e in expressions]
+    expressions = [sp.sympify(e, strict=True) for e in expressions]
     for s in arguments:
         if not isinstance(s, sp.Symbol):
             raise FormulaError(f"Expected symbols as arguments but got {s!r}.")

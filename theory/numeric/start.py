@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +35,12 @@ def read_constants(parametrization: Elementwise, start: Start) -> dict[sp.Symbol
                 f"The constant {symbol} of {parametrization} has no value; "
                 f"add it to the start, for example {{{symbol}: 3}}."
             )
-        value = sp.nsimplify(by_name[symbol.name]) if _is_number(by_name[symbol.name]) else None
+        given = by_name[symbol.name]
+        value = (
+            sp.Rational(str(given)) if isinstance(given, float) and math.isfinite(given) else None
+        )
+        if value is None and _is_number(given):
+            value = sp.sympify(given, strict=True)
         if value is None or value.is_real is not True or value.is_finite is not True:
             raise StartError(
                 f"Expected one real number for the constant {symbol} "

@@ -45,7 +45,7 @@ def plot_regularizer(
     """Draw D_F(x, x_0) for several starts, each divided by its value at the right end."""
     grid = np.linspace(*span, points)
     for value in values:
-        y = _values(mirror, "potential", grid, {symbol: sp.sympify(value)})
+        y = _values(mirror, "potential", grid, {symbol: sp.sympify(value, strict=True)})
         axes.plot(grid, y / y[-1], label=f"{symbol} = {value}", lw=1.6)
     axes.set_xlabel("x")
     axes.set_ylabel("regularizer, scaled")
@@ -64,7 +64,7 @@ def plot_inverse_mirror_map(
     """Draw the dual variable F'(x) against x for several starts."""
     grid = np.linspace(*span, points)
     for value in values:
-        y = _values(mirror, "gradient", grid, {symbol: sp.sympify(value)})
+        y = _values(mirror, "gradient", grid, {symbol: sp.sympify(value, strict=True)})
         axes.plot(grid, y, label=f"{symbol} = {value}", lw=1.6)
     axes.set_xlabel("x")
     axes.set_ylabel("F'(x)")
