@@ -57,7 +57,7 @@ def ours(formula: sp.Expr, s: sp.Symbol, start: object, _: sp.Symbol) -> str:
     curve = mirror.parametric
     if curve.dual is None or curve.dual.has(sp.Integral):
         return "quadrature"
-    closed = mirror.closed
+    closed = mirror.closed_in_x
     if closed.potential is not None:
         return "closed in x"
     return "closed in x (F')" if closed.gradient is not None else "parametric"

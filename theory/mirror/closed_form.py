@@ -8,7 +8,7 @@ variable, $F'(x(s)) = \xi(s)$, the potential by its derivative.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -23,7 +23,7 @@ from theory.exact.zero import is_zero
 from theory.mirror.dual_curve import DualCurve, denested, tidy_exponentials
 from theory.mirror.legendre import CurveEnds
 
-__all__ = ["ClosedForm", "closed_form"]
+__all__ = ["ClosedForm", "closed_in_x", "closed_in_xi"]
 
 _LARGE = 30
 """Operation count above which an antiderivative in x is not looked for."""
@@ -73,51 +73,75 @@ def _proved(e: sp.Expr, ranges: Ranges) -> Verdict | None:
     return verdict if verdict.proved else None
 
 
-def closed_form(curve: DualCurve, ends: CurveEnds) -> ClosedForm:
-    """All closed forms of a dual curve."""
+def _setting(curve: DualCurve, ends: CurveEnds) -> tuple[ClosedForm, Ranges]:
+    """The symbols x and xi with nothing closed yet, and the intervals of all symbols."""
     x, x_range = _symbol_on("x", ends.x)
     xi = sp.Symbol("xi", real=True)
-    xi_range = {
-        xi: (
-            ends.dual[0] if ends.dual[0] is not None else -sp.oo,
-            ends.dual[1] if ends.dual[1] is not None else sp.oo,
-        )
-    }
+    lower, upper = (
+        infinite if end is None else end
+        for end, infinite in zip(ends.dual, (-sp.oo, sp.oo), strict=True)
+    )
     empty = ClosedForm(x, xi, None, None, None, None, None, ())
-    if curve.s is None or curve.x is None or curve.dual is None:
+    return empty, dict(curve.ranges) | dict(x_range) | {xi: (lower, upper)}
+
+
+def closed_in_x(curve: DualCurve, ends: CurveEnds) -> ClosedForm:
+    """Hessian, mirror map and potential in x."""
+    empty, ranges = _setting(curve, ends)
+    s, x = curve.s, empty.x
+    if s is None or curve.x is None or curve.dual is None:
+        return empty
+    s_of_x = _s_of_x(curve, x, ranges)
+    if s_of_x is None:
         return empty
     certificates: list[Certificate] = []
-    s, ranges = curve.s, dict(curve.ranges) | dict(x_range) | xi_range
-    s_of_x = _s_of_x(curve, x, ranges)
-    s_of_xi = _s_of_xi(curve, xi, ranges)
     metric = sp.diff(curve.x, s) / _derivative(curve.dual, s)
-
-    hessian = gradient = potential = k = conjugate = None
-    if s_of_x is not None:
-        hessian = shorten((1 / metric).xreplace({s: s_of_x}), ranges)
-        verdict = _proved(hessian.xreplace({x: curve.x}) * metric - 1, ranges)
-        if verdict is None:
-            verdict = _proved(hessian * metric.xreplace({s: s_of_x}) - 1, ranges)
-        if verdict is None:
-            hessian = None
-        else:
-            certificates.append(Certificate("F''(x) M = 1 along the curve", verdict))
-    if hessian is not None:
-        gradient = _gradient(curve, s_of_x, x, hessian, ranges, certificates)
-    if gradient is not None and hessian is not None:
+    hessian = shorten((1 / metric).xreplace({s: s_of_x}), ranges)
+    verdict = _proved(hessian.xreplace({x: curve.x}) * metric - 1, ranges)
+    if verdict is None:
+        verdict = _proved(hessian * metric.xreplace({s: s_of_x}) - 1, ranges)
+    if verdict is None:
+        return empty
+    certificates.append(Certificate("F''(x) M = 1 along the curve", verdict))
+    gradient = _gradient(curve, s_of_x, x, hessian, ranges, certificates)
+    potential = None
+    if gradient is not None:
         potential = _potential(curve, s_of_x, x, gradient, hessian, ranges, certificates)
-    if s_of_xi is not None:
-        k = tidy_exponentials(denested(shorten(curve.x.xreplace({s: s_of_xi}), ranges)), xi)
-        if curve.conjugate is not None and not curve.conjugate.has(sp.Integral):
-            conjugate = tidy_exponentials(
-                shorten(curve.conjugate.xreplace({s: s_of_xi}), ranges), xi
-            )
-            verdict = _proved(sp.diff(conjugate, xi) - k, ranges)
-            if verdict is None:
-                conjugate = None
-            else:
-                certificates.append(Certificate("dF*/dxi is the inverse mirror map", verdict))
-    return ClosedForm(x, xi, potential, gradient, hessian, k, conjugate, tuple(certificates))
+    return replace(
+        empty,
+        potential=potential,
+        gradient=gradient,
+        hessian=hessian,
+        certificates=tuple(certificates),
+    )
+
+
+def closed_in_xi(curve: DualCurve, ends: CurveEnds) -> ClosedForm:
+    """Inverse mirror map and conjugate in xi."""
+    empty, ranges = _setting(curve, ends)
+    s, xi = curve.s, empty.xi
+    if s is None or curve.x is None or curve.dual is None:
+        return empty
+    s_of_xi = _s_of_xi(curve, xi, ranges)
+    if s_of_xi is None:
+        return empty
+    certificates: list[Certificate] = []
+    k = _tidied(denested(shorten(curve.x.xreplace({s: s_of_xi}), ranges)), xi, ranges)
+    conjugate = None
+    if curve.conjugate is not None and not curve.conjugate.has(sp.Integral):
+        conjugate = _tidied(shorten(curve.conjugate.xreplace({s: s_of_xi}), ranges), xi, ranges)
+        verdict = _proved(sp.diff(conjugate, xi) - k, ranges)
+        if verdict is None:
+            conjugate = None
+        else:
+            certificates.append(Certificate("dF*/dxi is the inverse mirror map", verdict))
+    return replace(empty, inverse_gradient=k, conjugate=conjugate, certificates=tuple(certificates))
+
+
+def _tidied(e: sp.Expr, xi: sp.Symbol, ranges: Ranges) -> sp.Expr:
+    """Hyperbolic functions for pairs of exponentials, where that is proved equal."""
+    tidy = tidy_exponentials(e, xi)
+    return tidy if tidy == e or _proved(tidy - e, ranges) is not None else e
 
 
 def _derivative(e: sp.Expr, s: sp.Symbol) -> sp.Expr:

@@ -8,7 +8,7 @@ $F = D_F(\cdot, x_0)$ is itself the implicit regularizer of this start, and $F^*
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,7 @@ from theory.exact.budget import time_budget
 from theory.exact.parsing import parse
 from theory.exact.verdict import Certificate, Verdict
 from theory.flow.parametrization import Elementwise
-from theory.mirror.closed_form import ClosedForm, closed_form
+from theory.mirror.closed_form import ClosedForm, closed_in_x, closed_in_xi
 from theory.mirror.dual_curve import DualCurve, dual_curve
 from theory.mirror.legendre import CurveEnds, curve_ends
 from theory.mirror.taylor import CurvePoint, curve_at_dual, curve_at_x, to_mpf
@@ -30,6 +30,8 @@ from theory.mirror.taylor import CurvePoint, curve_at_dual, curve_at_x, to_mpf
 __all__ = ["KINDS", "MirrorFlow", "mirror_flow"]
 
 KINDS = ("potential", "gradient", "hessian", "conjugate", "inverse_gradient", "bregman")
+
+_DUAL = ("conjugate", "inverse_gradient")
 
 TIME_FOR_CLOSED_FORMS = 12.0
 """Seconds that the search for closed forms may take; the parametric form does not depend on it."""
@@ -72,11 +74,29 @@ class MirrorFlow:
             return curve_ends(self.curve)
 
     @cached_property
-    def closed(self) -> ClosedForm:
-        """What closes in x and in xi."""
+    def closed_in_x(self) -> ClosedForm:
+        """What closes in x: Hessian, mirror map, potential."""
         ends = self.ends
         with time_budget(TIME_FOR_CLOSED_FORMS):
-            return closed_form(self.curve, ends)
+            return closed_in_x(self.curve, ends)
+
+    @cached_property
+    def closed_in_xi(self) -> ClosedForm:
+        """What closes in xi: inverse mirror map, conjugate."""
+        ends = self.ends
+        with time_budget(TIME_FOR_CLOSED_FORMS):
+            return closed_in_xi(self.curve, ends)
+
+    @property
+    def closed(self) -> ClosedForm:
+        """What closes in x and in xi."""
+        dual = self.closed_in_xi
+        return replace(
+            self.closed_in_x,
+            inverse_gradient=dual.inverse_gradient,
+            conjugate=dual.conjugate,
+            certificates=(*self.closed_in_x.certificates, *dual.certificates),
+        )
 
     @property
     def parametric(self) -> DualCurve:
@@ -116,7 +136,7 @@ class MirrorFlow:
     # -- closed forms -----------------------------------------------------------------------
 
     def _closed(self, kind: str, argument: Any) -> sp.Expr:
-        closed = self.closed
+        closed = self.closed_in_xi if kind in _DUAL else self.closed_in_x
         expression: sp.Expr | None = getattr(closed, kind)
         if expression is None:
             raise NotClosedForm(
@@ -124,7 +144,7 @@ class MirrorFlow:
                 "The exact parametric form is mirror.parametric, and "
                 f"mirror.value({kind!r}, ..., dps=50) gives it to any precision."
             )
-        symbol = closed.xi if kind in ("conjugate", "inverse_gradient") else closed.x
+        symbol = closed.xi if kind in _DUAL else closed.x
         value = self._argument(argument)
         if value.is_number:
             self._check_inside(
@@ -253,7 +273,7 @@ class MirrorFlow:
         for e in (argument, second):
             if e is not None and not e.is_number:
                 raise DomainError(f"Expected a number but got {e}; give its symbols values by at=.")
-        dual = kind in ("conjugate", "inverse_gradient")
+        dual = kind in _DUAL
         interval = tuple(
             None if e is None else e.subs(constants) for e in (self.domain if dual else self.reach)
         )
@@ -262,9 +282,10 @@ class MirrorFlow:
                 self._check_inside(e, (interval[0], interval[1]), "xi" if dual else "x")
         if kind == "bregman":
             return self._bregman_number(argument, second, constants, dps)
-        closed = getattr(self.closed, kind) if self._wants_closed(kind) else None
+        forms = self.closed_in_xi if dual else self.closed_in_x
+        closed = getattr(forms, kind) if self._wants_closed(kind) else None
         if closed is not None:
-            symbol = self.closed.xi if dual else self.closed.x
+            symbol = forms.xi if dual else forms.x
             number = _evaluate(closed, {**constants, symbol: argument}, dps)
             if number is not None:
                 return number

@@ -136,7 +136,7 @@ class Regularizer:
         NotClosedForm
             When the potential does not close; `mirror.value("potential", ...)` is then the way.
         """
-        return self.mirror.potential(self.mirror.closed.x)
+        return self.mirror.potential(self.mirror.closed_in_x.x)
 
     def expansion(
         self, symbol: sp.Symbol | str, point: sp.Expr | int = 0, *, terms: int = 2, side: int = 1
@@ -162,7 +162,7 @@ class Regularizer:
         point = sp.sympify(point, strict=True)
         if point not in (sp.S.Zero, sp.oo):
             raise DomainError(f"Expected the point 0 or oo but got {point}.")
-        if self.mirror.closed.potential is not None:
+        if self.mirror.closed_in_x.potential is not None:
             found = self._closed_expansion(a, point, terms, side)
         else:
             found = self._homogeneous_expansion(a, point, side, terms)
@@ -228,7 +228,7 @@ class Regularizer:
     def _closed_expansion(
         self, a: sp.Symbol, point: sp.Expr, count: int, side: int
     ) -> Expansion | None:
-        closed = self.mirror.closed
+        closed = self.mirror.closed_in_x
         assert closed.potential is not None
         x = sp.Symbol("x", positive=True) if side > 0 else sp.Symbol("x", negative=True)
         e = closed.potential.xreplace({closed.x: x})

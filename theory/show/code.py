@@ -284,7 +284,7 @@ def to_code(mirror: MirrorFlow, target: str = "numpy") -> str:
 
 
 def _source(mirror: MirrorFlow) -> Source:
-    closed = mirror.closed
+    closed = mirror.closed_in_x
     missing = [
         name for name in ("potential", "gradient", "hessian") if getattr(closed, name) is None
     ]
