@@ -117,3 +117,32 @@ def test_closed_ends_belong_to_the_domain():
     assert th.prove("x*y > 0", domain="(x >= 1) & (y >= 1)").proved
     assert th.prove("x*y > 1", domain="(x >= 1) & (y >= 1)").witness == {"x": "1", "y": "1"}
     assert th.prove("x + y > 0", domain="x + y >= 1").proved
+
+
+@pytest.mark.parametrize(
+    ("typed", "witness"),
+    [
+        ("exp(log(x)) == x", {"x": "-1"}),
+        ("sqrt(x)**2 == x", {"x": "-1"}),
+        ("log(x) - log(x) == 0", {"x": "-1"}),
+        ("sin(asin(x)) == x", {"x": "2"}),
+    ],
+)
+def test_what_sympy_cancels_still_limits_the_domain_of_the_typed_side(typed, witness):
+    verdict = th.prove(typed)
+    assert verdict.refuted
+    assert verdict.witness == witness
+
+
+@pytest.mark.parametrize("typed", ["x/x == 1", "x**2/x == x", "x/x > 0", "1/x*x*y == y"])
+def test_a_cancelled_denominator_remains_a_condition(typed):
+    verdict = th.prove(typed)
+    assert verdict.proved
+    assert verdict.conditions == ("both sides are defined",)
+    assert th.prove(typed, {"x": "positive"}).conditions == ()
+
+
+@pytest.mark.parametrize("interval", ["(0, 1", "0, 1)", "((0, 1)", "[0, 1"])
+def test_an_interval_with_one_bracket_missing_is_refused(interval):
+    with pytest.raises(th.errors.AssumptionError):
+        th.prove("x == x", {"x": interval})

@@ -56,3 +56,17 @@ def test_second_term_of_the_hyperbolic_entropy() -> None:
     found = regularizer("u**2 - v**2").expansion(a, 0, terms=2)
     derived = found.expression.subs(found.x, x)
     assert sp.simplify(derived - x * sp.log(1 / a) / 2 - (x * sp.log(x) - x) / 4) == 0
+
+
+def test_terms_without_x_are_subtracted_before_the_limit_is_stated():
+    mirror = mirror_flow(Elementwise("u**2", "u"), {"u": sp.Symbol("alpha", positive=True)})
+    found = Regularizer(mirror).limit("alpha", sp.oo)
+    assert found.function.has(found.x)
+    a = sp.Rational(10) ** 12
+    exact = sp.Rational(mp.nstr(mirror.value("potential", 3, dps=60, at={"alpha": a}), 60))
+    dropped = found.dropped.subs(found.symbol, a)
+    limit = found.function.subs(found.x, 3)
+    error = (exact - dropped) / found.scale.subs(found.symbol, a) / limit - 1
+    # the next term is of order 1 / log(alpha)
+    assert abs(sp.N(error, 20)) < 0.1
+    assert found.dropped != 0

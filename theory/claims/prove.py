@@ -80,7 +80,8 @@ def _with_ends(question: Statement, verdict: Verdict) -> Verdict:
         if verdict.refuted or s not in question.symbols:
             continue
         there = question.at_end(s, end)
-        if any(e.has(sp.nan, sp.zoo, sp.oo, -sp.oo) for e in (there.left, there.right)):
+        values = (there.left, there.right, *there.partial[0], *there.partial[1])
+        if any(e.has(sp.nan, sp.zoo, sp.oo, -sp.oo) for e in values):
             verdict = Verdict(
                 verdict.status,
                 verdict.method,
@@ -132,19 +133,20 @@ def _refuted_inside(question: Statement) -> Verdict:
 def _defined_on_one_side(question: Statement) -> Verdict | None:
     """REFUTED when one side has a real value at an exact point and the other has none."""
     for point in question.domain.points(question.symbols, _POINTS):
-        for there, gone in (
-            (question.left, question.right),
-            (question.right, question.left),
-        ):
-            reason = undefined_at(gone, point)
-            if reason is None or undefined_at(there, point) is not None:
+        reasons = [
+            next(filter(None, (undefined_at(e, point) for e in (side, *typed))), None)
+            for side, typed in zip((question.left, question.right), question.partial, strict=True)
+        ]
+        for i, there in enumerate((question.left, question.right)):
+            reason = reasons[1 - i]
+            if reason is None or reasons[i] is not None:
                 continue
             value = value_at(there, point)
             if value is not None:
                 return Verdict(
                     Status.REFUTED,
-                    f"{there} is {value.str(6, radius=False)} there and {gone} has no real value "
-                    f"({reason})",
+                    f"the {('left', 'right')[i]} side is {value.str(6, radius=False)} there and "
+                    f"the {('right', 'left')[i]} side has no real value ({reason})",
                     witness=names_of(point),
                 )
     return None
@@ -154,7 +156,8 @@ def _with_domain(question: Statement, verdict: Verdict) -> Verdict:
     """A proof is about points where both sides are defined; add that, unless it is everywhere."""
     if not verdict.proved:
         return verdict
-    both, _ = unbounded(sp.Tuple(question.left, question.right), question.domain.ranges)
+    typed = (*question.partial[0], *question.partial[1])
+    both, _ = unbounded(sp.Tuple(question.left, question.right, *typed), question.domain.ranges)
     if all(is_analytic(side, meromorphic=False) for side in both):
         return verdict
     return Verdict(verdict.status, verdict.method, (*verdict.conditions, _DEFINED))

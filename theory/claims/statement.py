@@ -13,7 +13,7 @@ from flint import arb
 from theory.errors import AssumptionError, FormulaError, UnknownName, UnsupportedFormula
 from theory.exact.assumptions import Ranges, declare, parse_interval
 from theory.exact.balls import Program, precision, rational_ball, sign_of_number
-from theory.exact.parsing import names_in, parse, parse_relation
+from theory.exact.parsing import names_in, parse, parse_relation, partial_operations
 from theory.exact.signs import unbounded
 from theory.exact.zero import sample_points
 
@@ -196,12 +196,20 @@ def names_of(point: Point) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Statement:
-    """``left operator right`` with the operator one of ``== != >= >``, on a domain."""
+    """``left operator right`` with the operator one of ``== != >= >``, on a domain.
+
+    Parameters
+    ----------
+    partial : pair of tuple of sympy.Expr
+        What the left and the right side were typed with, and SymPy may have cancelled: a side has
+        a value only where these have one.
+    """
 
     operator: str
     left: sp.Expr
     right: sp.Expr
     domain: Domain
+    partial: tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]] = ((), ())
 
     @property
     def difference(self) -> sp.Expr:
@@ -210,8 +218,9 @@ class Statement:
 
     @property
     def symbols(self) -> list[sp.Symbol]:
-        """The symbols of both sides, by name."""
-        return sorted(self.left.free_symbols | self.right.free_symbols, key=lambda s: s.name)
+        """The symbols of both sides as they were typed, by name."""
+        everything = (self.left, self.right, *self.partial[0], *self.partial[1])
+        return sorted(set().union(*(e.free_symbols for e in everything)), key=lambda s: s.name)
 
     def __str__(self) -> str:
         return f"{self.left} {self.operator} {self.right}"
@@ -224,8 +233,13 @@ class Statement:
             tuple((o, e.xreplace(table)) for o, e in self.domain.relations),
             tuple((t, b) for t, b in self.domain.closed if t != s),
         )
+        left, right = (tuple(e.xreplace(table) for e in side) for side in self.partial)
         return Statement(
-            self.operator, self.left.xreplace(table), self.right.xreplace(table), domain
+            self.operator,
+            self.left.xreplace(table),
+            self.right.xreplace(table),
+            domain,
+            (left, right),
         )
 
 
@@ -404,9 +418,11 @@ def read_statement(
     if unused:
         raise UnknownName(f"assume declares {', '.join(unused)}, which the statement does not use.")
     where = read_domain(domain, names, ranges, closed)
+    partial = partial_operations(statement, names) if isinstance(statement, str) else ((), ())
     if operator in ("<", "<="):
         operator, left, right = _FLIPPED[operator], right, left
-    return Statement(operator, left, right, where)
+        partial = partial[1], partial[0]
+    return Statement(operator, left, right, where, partial)
 
 
 def read_expression(

@@ -54,6 +54,7 @@ def antiderivative(
     reference: sp.Rational | None = None,
     ranges: Ranges | None = None,
     seconds: float = 1.5,
+    own_rules: bool = False,
 ) -> Antiderivative | None:
     r"""An expression F with $dF/du = f$, proved, or None when the ladder finds none.
 
@@ -69,6 +70,8 @@ def antiderivative(
         Intervals of the symbols, for the certificate.
     seconds : float
         Limit for each call of SymPy.
+    own_rules : bool
+        Leave out SymPy's own integrators, which are slow and seldom find what the others do not.
 
     Examples
     --------
@@ -79,7 +82,7 @@ def antiderivative(
     if reference is None:
         reference = sp.Rational(-3, 7) if u.is_negative else sp.Rational(3, 7)
     first: Antiderivative | None = None
-    for route, candidate in _proposals(f, u, seconds):
+    for route, candidate in _proposals(f, u, seconds, own_rules):
         if first is not None and route == "substitution rules":
             break
         if candidate is None or not evaluated(candidate):
@@ -106,15 +109,19 @@ def antiderivative(
     return first
 
 
-def _proposals(f: sp.Expr, u: sp.Symbol, seconds: float) -> Iterator[tuple[str, sp.Expr | None]]:
+def _proposals(
+    f: sp.Expr, u: sp.Symbol, seconds: float, own_rules: bool
+) -> Iterator[tuple[str, sp.Expr | None]]:
     yield "power rule", _termwise(f, u, _power_rule)
+    yield "uniformization and rational integration", _by_uniformizer(f, u, seconds)
     for name, method in (
-        ("uniformization and rational integration", _by_uniformizer),
         ("termwise", _by_terms),
         ("integration by parts", _all_by_parts),
     ):
         yield name, proposal(method, f, u, seconds, seconds=seconds)
     yield "exponential integrals", proposal(_by_exponentials, f, u, seconds=seconds / 2)
+    if own_rules:
+        return
     for name, method_of_sympy in (
         ("substitution rules", manualintegrate),
         ("integration", _integrate),

@@ -57,7 +57,8 @@ def parse_interval(text: str) -> tuple[sp.Expr, sp.Expr]:
         When the text is not an interval, or is empty.
     """
     match = _INTERVAL.match(text.strip())
-    if match is None:
+    balanced = sum(map(text.count, "([")) == sum(map(text.count, ")]"))
+    if match is None or not balanced:
         raise AssumptionError(f"Expected an interval such as '(0, oo)' but got {text!r}.")
     lower, upper = _bound(match.group(1)), _bound(match.group(2))
     if (upper - lower).is_positive is not True and upper - lower is not sp.oo:

@@ -208,6 +208,7 @@ def _solutions(f: sp.Expr, u: sp.Symbol, y: sp.Expr, depth: int) -> Iterator[sp.
         inside, unit, rest = product
         yield from _solutions(inside, u, sp.exp((y - rest) / unit), depth + 1)
     if depth < 4:
+        yield from _by_squaring(f, u, y, depth)
         yield from _by_uniformizer(f, u, y, depth)
 
 
@@ -290,6 +291,28 @@ def _peel(f: sp.Expr, a: sp.Expr, y: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr
             yield a, value - sp.pi
 
 
+def _by_squaring(f: sp.Expr, u: sp.Symbol, y: sp.Expr, depth: int) -> Iterator[sp.Expr]:
+    r"""$A + B\sqrt{g} = 0$ with polynomials A, B in u: the roots of $A^2 - B^2 g$."""
+    roots = {a.base for a in f.atoms(sp.Pow) if a.exp.is_Rational and a.exp.q == 2 and a.has(u)}
+    if len(roots) != 1:
+        return
+    (g,) = roots
+    r = sp.Dummy("r", positive=True)
+    inside = f.xreplace(
+        {a: r ** (2 * a.exp) for a in f.atoms(sp.Pow) if a.base == g and a.exp.is_Rational}
+    )
+    if not g.is_polynomial(u) or not inside.is_rational_function(u, r):
+        return
+    n, d = sp.fraction(sp.together(inside))
+    a, b = sp.S.Zero, sp.S.Zero
+    for (k,), c in sp.Poly(sp.expand(n - y * d), r).terms():
+        half = c * g ** (k // 2)
+        a, b = (a, b + half) if k % 2 else (a + half, b)
+    equation = sp.Poly(sp.expand(a**2 - b**2 * g), u)
+    if equation.degree() > 0:
+        yield from _polynomial_solutions(equation, u, y, depth)
+
+
 def _by_uniformizer(f: sp.Expr, u: sp.Symbol, y: sp.Expr, depth: int) -> Iterator[sp.Expr]:
     change = uniformize(f, u)
     if change is None:
@@ -305,7 +328,13 @@ def _by_uniformizer(f: sp.Expr, u: sp.Symbol, y: sp.Expr, depth: int) -> Iterato
 
 def _rational_solutions(r: sp.Expr, w: sp.Symbol, y: sp.Expr, depth: int) -> Iterator[sp.Expr]:
     n, d = sp.fraction(sp.cancel(sp.together(r)))
-    equation = sp.Poly(sp.expand(n - y * d), w)
+    yield from _polynomial_solutions(sp.Poly(sp.expand(n - y * d), w), w, y, depth)
+
+
+def _polynomial_solutions(
+    equation: sp.Poly, w: sp.Symbol, y: sp.Expr, depth: int
+) -> Iterator[sp.Expr]:
+    """Roots of degree one to three, also in a power of w, and of palindromic polynomials."""
     exponents = [m for (m,), _ in equation.terms()]
     low = min(exponents)
     step = sp.gcd([m - low for m in exponents]) if len(exponents) > 1 else 1

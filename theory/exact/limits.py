@@ -65,6 +65,8 @@ def certified_limit(
     value = limit_by_rules(e, s, point, direction)
     if value is not None:
         return _accepted(value, "rules of limits and continuity, no indeterminate form")
+    if _depends_on_a_sign(e, s):
+        return None
     for candidate in _candidates(e, s, point, direction, seconds):
         digits = _check(e, s, point, direction, candidate)
         if digits is not None:
@@ -75,6 +77,15 @@ def certified_limit(
             )
             return CertifiedLimit(candidate, Certificate(f"limit {s} -> {point}", verdict, "limit"))
     return None
+
+
+def _depends_on_a_sign(e: sp.Expr, s: sp.Symbol) -> bool:
+    """Whether a power of s has an exponent whose sign is open: its limits are not one formula."""
+    return any(
+        p.base == s and p.exp.free_symbols and sign_on(p.exp) is None
+        for p in e.atoms(sp.Pow)
+        if not p.exp.has(s)
+    )
 
 
 def _accepted(value: sp.Expr, method: str) -> CertifiedLimit:
@@ -101,7 +112,8 @@ def limit_by_rules(e: sp.Expr, s: sp.Symbol, point: sp.Expr, direction: str) -> 
         return limit_by_rules(a, s, point, direction)
 
     def near_sign(a: sp.Expr) -> int | None:
-        return sign_on(a, {s: _neighborhood(point, direction)})
+        everywhere = sign_on(a)
+        return everywhere or sign_on(a, {s: _neighborhood(point, direction)})
 
     if e.is_Add:
         return _sum_limit([inner(a) for a in e.args])

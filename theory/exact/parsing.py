@@ -43,7 +43,14 @@ from theory.exact._formula_text import (
     tokenize,
 )
 
-__all__ = ["FUNCTIONS", "names_in", "parse", "parse_assignments", "parse_relation"]
+__all__ = [
+    "FUNCTIONS",
+    "names_in",
+    "parse",
+    "parse_assignments",
+    "parse_relation",
+    "partial_operations",
+]
 
 MAX_INTEGER_BITS = 512  # of an integer as typed, and of a computed power
 MAX_RATIONAL_BITS = 1200  # of any rational coefficient: holds every accepted decimal
@@ -136,6 +143,40 @@ def parse_relation(text: str, symbols: Mapping[str, sp.Symbol]) -> tuple[str, sp
     def build() -> tuple[str, sp.Expr, sp.Expr]:
         sides = [_Builder(text, names).build(syntax_tree(text, *span)) for span in spans]
         return operator, sides[0], sides[1] if len(sides) == 2 else sp.S.Zero
+
+    return _guarded(text, build)
+
+
+def partial_operations(
+    text: str, symbols: Mapping[str, sp.Symbol]
+) -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
+    r"""The powers and function values that each side of a relation was typed with.
+
+    SymPy cancels while it builds: ``x/x`` is 1, ``exp(log(x))`` is x. The typed side has a value
+    only where all of these have one.
+
+    Parameters
+    ----------
+    text : str
+        As for `parse_relation`.
+    symbols : mapping from str to sympy.Symbol
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x", real=True)
+    >>> partial_operations("exp(log(x)) + x/x >= 1", {"x": x})
+    ((log(x), x, 1/x), ())
+    """
+    names = checked_symbols(symbols)
+    _, spans = split_relation(text)
+
+    def build() -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
+        sides = []
+        for span in spans:
+            builder = _Builder(text, names)
+            builder.build(syntax_tree(text, *span))
+            sides.append(tuple(dict.fromkeys(e for e in builder.partial if e.free_symbols)))
+        return sides[0], sides[1] if len(sides) == 2 else ()
 
     return _guarded(text, build)
 
@@ -251,6 +292,7 @@ class _Builder:
         self.text = text
         self.symbols = symbols
         self.code = text
+        self.partial: list[sp.Expr] = []
 
     def build(self, source: Source) -> sp.Expr:
         self.code = source.code
@@ -394,7 +436,10 @@ class _Builder:
             self.bounded(node, ball)
         elif base.ball is not None and base.ball < 0 and not exponent.expr.is_integer:
             self.fail(node, "A power of a negative number with a real exponent is not real")
-        return self.checked(node, sp.Pow(base.expr, exponent.expr), ball)
+        value = self.checked(node, sp.Pow(base.expr, exponent.expr), ball)
+        if not exponent.expr.is_Integer or exponent.expr < 0:
+            self.partial.append(value.expr)
+        return value
 
     def check_power(self, node: ast.expr, base: sp.Expr, exponent: sp.Expr) -> None:
         """Refuse a power that SymPy would write out as a huge number."""
@@ -470,7 +515,9 @@ class _Builder:
                     f"The argument of {name} is too large for a value that may be not real; "
                     "declare the symbols in it as positive",
                 )
-            return self.checked(node, entry.build(*arguments), None)
+            value = self.checked(node, entry.build(*arguments), None)
+            self.partial.append(value.expr)
+            return value
         return self.number_call(node, name, entry, arguments, numbers)
 
     def number_call(

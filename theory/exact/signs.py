@@ -356,6 +356,11 @@ def _univariate_sign(e: sp.Expr, depth: int) -> int | None:
     lower, upper = (0, 1) if positive else (-1, 1)
     target = 0
     with precision(96):
+        # a function that tends to zero at an end never leaves zero there, however small the box
+        tiny = arb(2) ** -100
+        for a, b in ((arb(lower), lower + tiny), (upper - tiny, arb(upper))):
+            if program([a.union(b)])[0].contains(0):
+                return None
         stack = [(arb(lower), arb(upper))]
         for _ in range(300):
             if not stack:

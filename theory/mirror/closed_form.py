@@ -28,6 +28,9 @@ __all__ = ["ClosedForm", "closed_in_x", "closed_in_xi"]
 _LARGE = 30
 """Operation count above which an antiderivative in x is not looked for."""
 
+_SHORT = 14
+"""Operation count up to which no shorter form of the mirror map is looked for."""
+
 
 @dataclass(frozen=True)
 class ClosedForm:
@@ -95,7 +98,8 @@ def closed_in_x(curve: DualCurve, ends: CurveEnds) -> ClosedForm:
     if s_of_x is None:
         return empty
     certificates: list[Certificate] = []
-    metric = sp.diff(curve.x, s) / _derivative(curve.dual, s)
+    assert curve.rate is not None
+    metric = sp.diff(curve.x, s) / curve.rate
     hessian = shorten((1 / metric).xreplace({s: s_of_x}), ranges)
     verdict = _proved(hessian.xreplace({x: curve.x}) * metric - 1, ranges)
     if verdict is None:
@@ -142,11 +146,6 @@ def _tidied(e: sp.Expr, xi: sp.Symbol, ranges: Ranges) -> sp.Expr:
     """Hyperbolic functions for pairs of exponentials, where that is proved equal."""
     tidy = tidy_exponentials(e, xi)
     return tidy if tidy == e or _proved(tidy - e, ranges) is not None else e
-
-
-def _derivative(e: sp.Expr, s: sp.Symbol) -> sp.Expr:
-    """The derivative, also of an integral with upper limit s."""
-    return sp.diff(e, s).doit(integrals=False)
 
 
 def _s_of_x(curve: DualCurve, x: sp.Symbol, ranges: Ranges) -> sp.Expr | None:
@@ -196,16 +195,25 @@ def _gradient(
 ) -> sp.Expr | None:
     """F'(x) with F'(x_0) = 0: the antiderivative of F'' in x, or xi(s(x))."""
 
+    along = None
+    if s_of_x is not None and curve.dual is not None and not curve.dual.has(sp.Integral):
+        along = curve.dual.xreplace({curve.s: s_of_x})
+
     def candidates() -> Iterator[sp.Expr]:
-        if s_of_x is not None and curve.dual is not None and not curve.dual.has(sp.Integral):
-            yield curve.dual.xreplace({curve.s: s_of_x})
         if hessian.count_ops() < _LARGE:
             direct = antiderivative(
-                hessian, x, reference=_sample(curve, ranges, x), ranges=ranges, seconds=1.0
+                hessian,
+                x,
+                reference=_sample(curve, ranges, x),
+                ranges=ranges,
+                seconds=1.0,
+                own_rules=along is not None,
             )
             at = None if direct is None else _at_start(direct.expression, x, curve)
             if direct is not None and at is not None:
                 yield direct.expression - at
+        if along is not None:
+            yield along
 
     best: sp.Expr | None = None
     for candidate in candidates():
@@ -221,7 +229,7 @@ def _gradient(
             continue
         best = short
         certificates.append(Certificate("dF'/dx = F'' and F'(x_0) = 0", verdict))
-        if best.count_ops() <= 3:
+        if best.count_ops() <= _SHORT:
             break
     return best
 
@@ -256,27 +264,25 @@ def _potential(
     certificates: list[Certificate],
 ) -> sp.Expr | None:
     """F(x) = x F'(x) - int x F''(x) dx, or x F' - F*(s(x)); zero at the start."""
-    candidates: list[sp.Expr] = []
-    sample = _sample(curve, ranges, x)
-    moment = None
-    if hessian.count_ops() < _LARGE:
-        moment = antiderivative(
-            shorten(x * hessian, ranges, seconds=0.5),
-            x,
-            reference=sample,
-            ranges=ranges,
-            seconds=1.0,
-        )
-    if moment is not None:
-        at = _at_start(moment.expression, x, curve)
-        if at is not None:
-            candidates.append(x * gradient - moment.expression + at)
-    conjugate = curve.conjugate
-    if conjugate is not None and conjugate.has(sp.Integral):
-        conjugate = None
-    if not candidates and conjugate is not None and s_of_x is not None:
-        candidates.append(x * gradient - conjugate.xreplace({curve.s: s_of_x}))
-    for candidate in candidates:
+
+    def candidates() -> Iterator[sp.Expr]:
+        if hessian.count_ops() < _LARGE:
+            moment = antiderivative(
+                shorten(x * hessian, ranges, seconds=0.5),
+                x,
+                reference=_sample(curve, ranges, x),
+                ranges=ranges,
+                seconds=1.0,
+                own_rules=True,
+            )
+            at = None if moment is None else _at_start(moment.expression, x, curve)
+            if moment is not None and at is not None:
+                yield x * gradient - moment.expression + at
+        conjugate = curve.conjugate
+        if conjugate is not None and not conjugate.has(sp.Integral) and s_of_x is not None:
+            yield x * gradient - conjugate.xreplace({curve.s: s_of_x})
+
+    for candidate in candidates():
         short = shorten(candidate, ranges)
         verdict = _proved(sp.diff(short, x) - gradient, ranges)
         at = _at_start(short, x, curve)

@@ -12,8 +12,9 @@ H.-H. Chou, J. Maly, D. Stöger, arXiv 2308.04921; the quadratures per parameter
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -43,6 +44,9 @@ from theory.flow.parametrization import Elementwise
 
 __all__ = ["DualCurve", "dual_curve", "exact_start"]
 
+Area = tuple[sp.Expr | None, tuple[Certificate, ...]]
+"""F*(s) with its proofs."""
+
 
 @dataclass(frozen=True)
 class DualCurve:
@@ -63,11 +67,14 @@ class DualCurve:
         Its value at the start.
     theta : tuple of sympy.Expr or None
         The parameters as functions of s.
-    x, dual, conjugate : sympy.Expr or None
-        x(s), xi(s) and F*(s); xi(s) and F*(s) may hold a definite integral.
+    x, dual, rate : sympy.Expr or None
+        x(s), xi(s) and dxi/ds; xi(s) may hold a definite integral.
     kind : str
         "one parameter", "sum", "product" (any common clock) or "ode".
-    certificates : tuple of Certificate
+    proofs : tuple of Certificate
+        Of everything but F*.
+    area : callable
+        Finds F*(s), which is asked for less often than the rest and may take longer.
     """
 
     rho: Elementwise
@@ -79,9 +86,24 @@ class DualCurve:
     theta: tuple[sp.Expr, ...] | None
     x: sp.Expr | None
     dual: sp.Expr | None
-    conjugate: sp.Expr | None
+    rate: sp.Expr | None
     kind: str
-    certificates: tuple[Certificate, ...]
+    proofs: tuple[Certificate, ...]
+    area: Callable[[], Area] = field(default=lambda: (None, ()), compare=False, repr=False)
+
+    @cached_property
+    def _area(self) -> Area:
+        return self.area()
+
+    @property
+    def conjugate(self) -> sp.Expr | None:
+        """F*(s), which may hold a definite integral; found when it is first asked for."""
+        return self._area[0]
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The proofs behind the curve."""
+        return (*self.proofs, *self._area[1])
 
     @property
     def x0(self) -> sp.Expr:
@@ -247,13 +269,20 @@ def _one_parameter(rho: Elementwise, values: tuple[sp.Expr, ...]) -> DualCurve:
     ranges = dict(rho.ranges) | {s: branch.range}
     reference = _inside(branch, u0)
     time = antiderivative(1 / (p * slope), s, reference=reference, ranges=ranges)
-    area = antiderivative(formula / (p * slope), s, reference=reference, ranges=ranges)
-    certificates = [a.certificate for a in (time, area) if a is not None]
+    rate = 1 / (p * slope)
+
+    def area() -> Area:
+        found = antiderivative(formula * rate, s, reference=reference, ranges=ranges)
+        return _definite(formula * rate, s, u0, found), _proofs(found)
+
     return DualCurve(
         rho, values, (branch,), s, branch.range, u0, (s,), formula,
-        _definite(1 / (p * slope), s, u0, time), _definite(formula / (p * slope), s, u0, area),
-        "one parameter", tuple(certificates),
+        _definite(rate, s, u0, time), rate, "one parameter", _proofs(time), area,
     )  # fmt: skip
+
+
+def _proofs(*found: Antiderivative | None) -> tuple[Certificate, ...]:
+    return tuple(a.certificate for a in found if a is not None)
 
 
 def _inside(branch: Branch, start: sp.Expr) -> sp.Rational | None:
@@ -389,15 +418,18 @@ def _sum(
         *(b.formula.subs(b.parameters[0], thetas[b.parameters[0]]) for b in parts)
     )
     x = tidy_exponentials(denested(x), xi)
-    conjugate = _sum_conjugate(constant * xi, parts, thetas, branches, table)
-    if conjugate is None:
-        closed = antiderivative(x, xi, reference=sp.Rational(1, 97))
-        if closed is not None:
-            certificates.append(closed.certificate)
-        conjugate = _definite(x, xi, sp.S.Zero, closed)
+
+    def area() -> Area:
+        conjugate = _sum_conjugate(constant * xi, parts, thetas, branches, table)
+        proofs: tuple[Certificate, ...] = ()
+        if conjugate is None:
+            closed = antiderivative(x, xi, reference=sp.Rational(1, 97))
+            conjugate, proofs = _definite(x, xi, sp.S.Zero, closed), _proofs(closed)
+        return tidy_exponentials(denested(conjugate), xi), proofs
+
     return DualCurve(
         rho, values, tuple(branches[s] for s in rho.parameters), xi, (-sp.oo, sp.oo), sp.S.Zero,
-        theta, x, xi, tidy_exponentials(denested(conjugate), xi), "sum", tuple(certificates),
+        theta, x, xi, sp.S.One, "sum", tuple(certificates), area,
     )  # fmt: skip
 
 
@@ -455,12 +487,15 @@ def _common_clock(
     clock = sp.powsimp(block.clock.subs(substitution, simultaneous=True))
     x = sp.powsimp(rho.formula.subs(substitution, simultaneous=True))
     dual = antiderivative(1 / clock, tau, reference=sp.Rational(1, 97))
-    area = antiderivative(sp.cancel(sp.powsimp(x / clock)), tau, reference=sp.Rational(1, 97))
-    certificates += [a.certificate for a in (dual, area) if a is not None]
+
+    def area() -> Area:
+        found = antiderivative(sp.cancel(sp.powsimp(x / clock)), tau, reference=sp.Rational(1, 97))
+        return _along(x / clock, tau, sp.S.Zero, found), _proofs(found)
+
     return DualCurve(
         rho, values, tuple(branches), tau, (-sp.oo, sp.oo), sp.S.Zero, tuple(thetas), x,
-        _along(1 / clock, tau, sp.S.Zero, dual), _along(x / clock, tau, sp.S.Zero, area),
-        "product", tuple(certificates),
+        _along(1 / clock, tau, sp.S.Zero, dual), 1 / clock,
+        "product", (*certificates, *_proofs(dual)), area,
     )  # fmt: skip
 
 
@@ -536,14 +571,17 @@ def _by_parameter(
     x = rho.formula.subs(along, simultaneous=True)
     slope = shorten(p * sp.diff(rho.formula, r).subs(along, simultaneous=True), seconds=0.7)
     dual = antiderivative(1 / slope, s, reference=sp.Rational(1, 97))
-    area = antiderivative(sp.powsimp(x / slope), s, reference=sp.Rational(1, 97))
-    certificates += [a.certificate for a in (dual, area) if a is not None]
+
+    def area() -> Area:
+        found = antiderivative(sp.powsimp(x / slope), s, reference=sp.Rational(1, 97))
+        return _along(x / slope, s, table[r], found), _proofs(found)
+
     return DualCurve(
         rho, values, tuple(branches[k] for k in rho.parameters), s,
         _between_rests(slope, s, table[r]), table[r],
         tuple(thetas[k] for k in rho.parameters), x,
-        _along(1 / slope, s, table[r], dual), _along(x / slope, s, table[r], area),
-        "product", tuple(certificates),
+        _along(1 / slope, s, table[r], dual), 1 / slope,
+        "product", (*certificates, *_proofs(dual)), area,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from flint import arb
 from theory.errors import AssumptionError, DomainError, NotClosedForm, UnsupportedFormula
 from theory.exact.assumptions import Ranges
 from theory.exact.balls import Program, precision, rational_ball
+from theory.exact.budget import time_budget
 from theory.exact.limits import CertifiedLimit, certified_limit
 from theory.exact.shorten import shorten
 from theory.exact.signs import sign_on, unbounded
@@ -29,6 +30,12 @@ from theory.exact.zero import is_zero
 from theory.mirror.mirror_flow import MirrorFlow
 
 __all__ = ["Expansion", "Regularizer", "RegularizerLimit", "Term"]
+
+SECONDS = 12.0
+"""CPU time that one limit or expansion may take."""
+
+_MOST_TERMS = 4
+"""Where the search for a term with x ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +88,13 @@ class RegularizerLimit:
     Parameters
     ----------
     scale : sympy.Expr
-        g(a) with D_F(x, x_0) / g(a) -> function(x).
+        g(a) with (D_F(x, x_0) - dropped(a)) / g(a) -> function(x).
     function : sympy.Expr
         The limit regularizer in x.
     rate : sympy.Expr or None
         The order of the relative error; None when the next term was not found.
+    dropped : sympy.Expr
+        Leading terms without x; they move no minimizer.
     """
 
     symbol: sp.Symbol
@@ -95,15 +104,20 @@ class RegularizerLimit:
     function: sp.Expr
     rate: sp.Expr | None
     certificates: tuple[Certificate, ...]
+    dropped: sp.Expr = sp.S.Zero
 
     def __str__(self) -> str:
         rate = f", relative error of order {self.rate}" if self.rate is not None else ""
         where = f"{self.symbol} -> {self.point}"
-        return f"D_F(x, x_0) / ({self.scale}) -> {self.function} as {where}{rate}"
+        moving = "D_F(x, x_0)" if self.dropped == 0 else f"(D_F(x, x_0) - ({self.dropped}))"
+        return f"{moving} / ({self.scale}) -> {self.function} as {where}{rate}"
 
     def _repr_latex_(self) -> str:
+        moving = "D_F(x, x_0)"
+        if self.dropped != 0:
+            moving += rf" - \left({sp.latex(self.dropped)}\right)"
         return (
-            rf"$\frac{{D_F(x, x_0)}}{{{sp.latex(self.scale)}}} \to {sp.latex(self.function)}$ as "
+            rf"$\frac{{{moving}}}{{{sp.latex(self.scale)}}} \to {sp.latex(self.function)}$ as "
             rf"${sp.latex(self.symbol)} \to {sp.latex(self.point)}$"
         )
 
@@ -157,15 +171,23 @@ class Regularizer:
         NotClosedForm
             When neither a closed potential nor homogeneity leads to the expansion.
         """
+        with time_budget(SECONDS):
+            return self._expand(symbol, point, terms, side, depend=False)
+
+    def _expand(
+        self, symbol: sp.Symbol | str, point: sp.Expr | int, terms: int, side: int, *, depend: bool
+    ) -> Expansion:
+        """The expansion; with `depend`, at most `terms` terms up to the first that contains x."""
         a = self._symbol(symbol)
         # strict: text is never evaluated
         point = sp.sympify(point, strict=True)
         if point not in (sp.S.Zero, sp.oo):
             raise DomainError(f"Expected the point 0 or oo but got {point}.")
         if self.mirror.closed_in_x.potential is not None:
-            found = self._closed_expansion(a, point, terms, side)
+            found = self._closed_expansion(a, point, terms, side, depend)
         else:
-            found = self._homogeneous_expansion(a, point, side, terms)
+            # the leading term of a homogeneous formula contains x
+            found = self._homogeneous_expansion(a, point, side, 1 if depend else terms)
         if found is None or not found.terms:
             raise NotClosedForm(
                 f"The behavior of the regularizer as {a} -> {point} was not found in closed form; "
@@ -183,13 +205,20 @@ class Regularizer:
             upper is not None and upper.is_nonpositive
         )
         side = -1 if upper is not None and upper.is_nonpositive else 1
-        first = self.expansion(symbol, point, terms=1, side=side)
-        while not first.terms[-1].coefficient.has(first.x) and len(first.terms) < 4:
-            # a term without x moves no minimizer
-            count = len(first.terms) + 1
-            first = self.expansion(symbol, point, terms=count, side=side)
-            if len(first.terms) < count:
-                break
+        with time_budget(SECONDS):
+            return self._limit(symbol, point, side, both)
+
+    def _limit(
+        self, symbol: sp.Symbol | str, point: sp.Expr | int, side: int, both: bool
+    ) -> RegularizerLimit:
+        first = self._expand(symbol, point, _MOST_TERMS, side, depend=True)
+        unknown = NotClosedForm(
+            f"The first term with x of the regularizer as {first.symbol} -> {first.point} was not "
+            "found in closed form; mirror.value('potential', x, at=...) gives it at any value."
+        )
+        if not first.terms[-1].coefficient.has(first.x):
+            raise unknown
+        dropped = sp.Add(*(t.gauge * t.coefficient for t in first.terms[:-1]))
         x = sp.Symbol("x", real=True) if both else first.x
         lead = first.terms[-1]
         constant, function = lead.coefficient.as_independent(first.x, as_Add=False)
@@ -201,13 +230,19 @@ class Regularizer:
             rate = sp.powsimp(first.next_gauge / lead.gauge)
         certificates = first.certificates
         if both:
-            other = self.expansion(symbol, point, terms=len(first.terms), side=-1)
+            other = self._expand(symbol, point, len(first.terms), -1, depend=True)
             certificates += other.certificates
+            same = sp.Add(*(t.gauge * t.coefficient for t in other.terms[:-1])) - dropped
+            if not other.terms[-1].coefficient.has(other.x) or not is_zero(same).proved:
+                # the two halves differ by more than a constant
+                raise unknown
             second = sp.powsimp(other.terms[-1].coefficient * other.terms[-1].gauge / scale)
             function = _join(function, first.x, second, other.x, x)
         if sign_on(scale, self.mirror.rho.ranges) == -1 and not function.has(sp.Piecewise):
             scale, function = -scale, -function
-        return RegularizerLimit(first.symbol, first.point, x, scale, function, rate, certificates)
+        return RegularizerLimit(
+            first.symbol, first.point, x, scale, function, rate, certificates, dropped
+        )
 
     # -- closed potentials ----------------------------------------------------------------------
 
@@ -226,7 +261,7 @@ class Regularizer:
         raise DomainError(f"{symbol} is not a symbol of the start; the symbols are: {names}.")
 
     def _closed_expansion(
-        self, a: sp.Symbol, point: sp.Expr, count: int, side: int
+        self, a: sp.Symbol, point: sp.Expr, count: int, side: int, depend: bool
     ) -> Expansion | None:
         closed = self.mirror.closed_in_x
         assert closed.potential is not None
@@ -251,6 +286,8 @@ class Regularizer:
             terms.append(Term(sp.powsimp(shown), coefficient))
             certificates.append(limit.certificate)
             rest = rest - gauge * coefficient
+            if depend and coefficient.has(x):
+                break
         following = _gauge(rest, b) if terms and rest != 0 else None
         if following is not None and point is sp.oo:
             following = following.xreplace({b: 1 / a})

@@ -354,7 +354,7 @@ def _regularizer_steps(mirror: MirrorFlow) -> Iterator[_Raw]:
             constant = _drops_a_constant(mirror, regularizer, symbol, point)
             if constant:
                 divergence -= sp.Function("C")(symbol)
-            scaled = sp.Limit(divergence / limit.scale, symbol, point, "+")
+            scaled = sp.Limit((divergence - limit.dropped) / limit.scale, symbol, point, "+")
             lines: list[Any] = [sp.Eq(scaled, limit.function, evaluate=False)]
             if constant:
                 lines.append(f"C({symbol}) does not depend on x: it moves no minimizer")
