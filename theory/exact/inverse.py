@@ -346,7 +346,8 @@ def _polynomial_solutions(
     c = [coefficients.get(k, sp.S.Zero) for k in range(degree + 1)]
     roots: list[sp.Expr] = []
     if degree == 1:
-        roots = [-c[0] / c[1]]
+        root = -c[0] / c[1]
+        roots = [min(sp.cancel(root), root, key=sp.count_ops)]
     elif degree == 2:
         gap = sp.factor(sp.expand(c[1] ** 2 - 4 * c[0] * c[2]))
         surd = sp.sqrt(gap)

@@ -14,6 +14,9 @@ from theory.exact.zero import is_zero
 
 __all__ = ["shorten"]
 
+_LARGE = 20
+"""Operation count above which an argument is not taken apart: this runs without a time limit."""
+
 _LONG = 32
 """Length from which on the slow simplifiers are asked as well."""
 
@@ -166,6 +169,8 @@ def written_out(e: sp.Expr) -> sp.Expr:
     >>> written_out(sp.sinh(2 * sp.asinh(x)))
     2*x*sqrt(x**2 + 1)
     """
+    if e.count_ops() > 20 * _LARGE:
+        return e
     e = e.replace(lambda t: isinstance(t, sp.exp) and t.has(*_AREAS), _exponential)
     return e.replace(lambda t: isinstance(t, _OUTER) and _multiple(t) is not None, _expanded)
 
@@ -216,6 +221,8 @@ def inverse_hyperbolic(e: sp.Expr) -> sp.Expr:
     """
     table = {}
     for atom in e.atoms(sp.log):
+        if atom.count_ops() > _LARGE:
+            continue
         inside, denominator = sp.fraction(sp.together(atom.args[0]))
         for root in inside.atoms(sp.Pow):
             if root.exp != sp.Rational(1, 2):
@@ -243,6 +250,8 @@ def _paired(e: sp.Expr) -> sp.Expr:
     for (i, c, g), (j, d, h) in itertools.combinations(logs, 2):
         p, q = g.args[0], h.args[0]
         if c + d != 0 or not (p.free_symbols and q.free_symbols):
+            continue
+        if p.count_ops() + q.count_ops() > _LARGE:
             continue
         ratio = sp.cancel((p - q) / (p + q))
         if ratio.count_ops() <= 2:

@@ -194,7 +194,6 @@ def _gradient(
     certificates: list[Certificate],
 ) -> sp.Expr | None:
     """F'(x) with F'(x_0) = 0: the antiderivative of F'' in x, or xi(s(x))."""
-
     along = None
     if s_of_x is not None and curve.dual is not None and not curve.dual.has(sp.Integral):
         along = curve.dual.xreplace({curve.s: s_of_x})

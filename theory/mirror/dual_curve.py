@@ -12,8 +12,9 @@ H.-H. Chou, J. Maly, D. Stöger, arXiv 2308.04921; the quadratures per parameter
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -89,7 +90,9 @@ class DualCurve:
     rate: sp.Expr | None
     kind: str
     proofs: tuple[Certificate, ...]
-    area: Callable[[], Area] = field(default=lambda: (None, ()), compare=False, repr=False)
+    area: Callable[[], Area] = dataclasses.field(
+        default=lambda: (None, ()), compare=False, repr=False
+    )
 
     @cached_property
     def _area(self) -> Area:
