@@ -157,7 +157,8 @@ def _erfinv(x: Any) -> Any:
 def _abs(x: Any) -> Any:
     if _is_series(x):
         c = _constant(x)
-        return x if c > 0 else -x if c < 0 else x * _NAN
+        # NaN itself: NaN times the series 0 would be 0
+        return x if c > 0 else -x if c < 0 else _NAN
     return abs(x)
 
 
@@ -177,10 +178,22 @@ def _maximum(*values: Any) -> Any:
     for v in values[1:]:
         a, b = _constant(out), _constant(v)
         if _is_series(out) or _is_series(v):
-            out = out if a > b else v if b > a else v * _NAN
+            out = out if a > b else v if b > a else _NAN
         else:
             out = out.max(v)
     return out
+
+
+def _heaviside(x: Any, *at_zero: Any) -> Any:
+    """The derivative of Max, where the sign of its argument is decided."""
+    c = _constant(x)
+    return arb(1) if c > 0 else arb(0) if c < 0 else _NAN
+
+
+def _dirac(x: Any, *order: Any) -> Any:
+    """The derivative of a sign: 0 away from the jump."""
+    c = _constant(x)
+    return arb(0) if c > 0 or c < 0 else _NAN
 
 
 def _minimum(*values: Any) -> Any:
@@ -192,12 +205,12 @@ def _lambertw(x: Any, branch: Any = None) -> Any:
         return x.lambertw()
     if branch == -1:
         return x.lambertw(branch=-1) if _is_series(x) else x.lambertw(-1)
-    return x * _NAN
+    return _NAN
 
 
 def _log(x: Any) -> Any:
     if _is_series(x) and not _positive(x):
-        return x * _NAN
+        return _NAN
     return x.log()
 
 
@@ -251,6 +264,8 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     sp.asech: lambda x: _acosh(1 / x),
     sp.acsch: lambda x: _asinh(1 / x),
     sp.Abs: _abs,
+    sp.Heaviside: _heaviside,
+    sp.DiracDelta: _dirac,
     sp.sign: _sign,
     sp.Max: _maximum,
     sp.Min: _minimum,
@@ -389,9 +404,11 @@ class Program:
                 if test == "true":
                     return v[i]
                 gap = _constant(v[i + 1])
-                if gap > 0 or (test == "weak" and gap >= 0):
+                # a series stands for a neighborhood, so an equality does not decide for it
+                pointwise = not _is_series(v[i + 1])
+                if gap > 0 or (pointwise and test == "weak" and gap >= 0):
                     return v[i]
-                if not (gap < 0 or (test == "strict" and gap <= 0)):
+                if not (gap < 0 or (pointwise and test == "strict" and gap <= 0)):
                     return _NAN
                 i += 2
             return _NAN
@@ -422,8 +439,19 @@ def _sum(*terms: Any) -> Any:
 def _product(*factors: Any) -> Any:
     out = factors[0]
     for f in factors[1:]:
-        out = out * f
+        product = out * f
+        # FLINT's polynomial 0 times NaN is 0
+        if _is_series(product) and not product.coeffs() and not (_finite(out) and _finite(f)):
+            return _NAN
+        out = product
     return out
+
+
+def _finite(value: Any) -> bool:
+    """Whether all coefficients of a series, or the ball, are finite."""
+    if _is_series(value):
+        return all(c.is_finite() for c in value.coeffs())
+    return bool(value.is_finite())
 
 
 def enclose(e: sp.Expr, env: Mapping[sp.Symbol, arb]) -> arb:
