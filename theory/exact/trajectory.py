@@ -110,9 +110,8 @@ class Trajectory:
         (g,) = self._read([expression])
         found = self._locate(t)
         with precision(self.bits):
-            if found is None:
-                return Program([g], self.symbols)(self.initial)[0]
-            return self._value(g, *found)
+            observable = _Observable(g, self.symbols)
+            return observable.on(self.initial) if found is None else observable.along(*found)
 
     def drift(self, expression: sp.Expr) -> arb:
         r"""A ball around $\max_s |g(y(s)) - g(y(0))|$, s from 0 to the last time reached.
@@ -121,15 +120,15 @@ class Trajectory:
         undefined on the way.
         """
         (g,) = self._read([expression])
-        gradient = _gradient(g, self.symbols)
-        rate = _rate(gradient, self.field)
+        observable = _Observable(g, self.symbols)
+        rate = _rate(observable.gradient, self.field)
         with precision(self.bits):
-            program = Program([g], self.symbols)
-            first = program(self.initial)[0]
+            first = observable.on(self.initial)
             if rate == 0:
-                smooth = Program([g, *gradient], self.symbols)
-                defined = [first, *(x for box in self.tube for x in smooth(box))]
-                return arb(0) if all(x.is_finite() for x in defined) else arb("nan")
+                values = [first, *(observable.on(box) for box in self.tube)]
+                slopes = [slope for box in self.tube for slope in observable.slopes(box)]
+                smooth = all(x.is_finite() for x in [*values, *slopes])
+                return arb(0) if smooth else arb("nan")
             rates = Program([rate], self.symbols)
             total, low, high = arb(0), arb(0), arb(0)
             for step in self.steps:
@@ -141,7 +140,7 @@ class Trajectory:
                 # the rate is nearly zero, and the difference of the values
                 changes = []
                 for since in (step.duration(), arb(step.length)):
-                    change = self._value(g, step, since) - first
+                    change = observable.along(step, since) - first
                     if not change.is_finite():
                         return arb("nan")
                     changes.append(change.intersection(total + polynomial(series, since)))
@@ -169,21 +168,35 @@ class Trajectory:
         with precision(self.bits):
             return tuple(step.at(s))
 
-    def _value(self, g: sp.Expr, step: Step, s: arb) -> arb:
-        """The values of g on the box, and by the mean value theorem around its center."""
-        gradient = Program(_gradient(g, self.symbols), self.symbols)
-        program = Program([g], self.symbols)
+
+class _Observable:
+    """A compiled function of the state with its gradient."""
+
+    __slots__ = ("gradient", "program", "slopes", "symbols")
+
+    def __init__(self, g: sp.Expr, symbols: Sequence[sp.Symbol]) -> None:
+        self.symbols = symbols
+        self.gradient = _gradient(g, symbols)
+        self.program = Program([g], symbols)
+        self.slopes = Program(self.gradient, symbols)
+
+    def on(self, box: Sequence[arb]) -> arb:
+        """The values on a box."""
+        return self.program(box)[0]
+
+    def along(self, step: Step, s: arb) -> arb:
+        """The values on the states, also by the mean value theorem around their center."""
         box = step.at(s)
-        plain = program(box)[0]
+        plain = self.on(box)
         center, matrix = step.parts(s)
-        slopes = gradient([b.union(c) for b, c in zip(box, center, strict=True)])
+        slopes = self.slopes([b.union(c) for b, c in zip(box, center, strict=True)])
         columns = range(len(slopes))
         spread = arb(0)
         for j in columns:
             # the slopes meet the matrix before the box: what cancels in a law cancels here
             weight = sum((slopes[i] * matrix[i, j] for i in columns), arb(0))
             spread = spread + weight * step.state.box[j]
-        narrow = program(center)[0] + spread
+        narrow = self.on(center) + spread
         if not (plain.is_finite() and narrow.is_finite()):
             return plain
         return plain.intersection(narrow)
