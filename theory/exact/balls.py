@@ -77,18 +77,26 @@ def _power(base: Any, exponent: Any) -> Any:
     return (exponent * base.log()).exp()
 
 
+def _natural_power(base: Any, n: int) -> Any:
+    """A power with n >= 0; python-flint's is NaN for a ball around exactly 0."""
+    if n > 0 and isinstance(base, arb) and base.mid() == 0 and base.is_finite():
+        top = base.abs_upper() ** n
+        return top.union(-top if n % 2 else arb(0))
+    return base**n
+
+
 def _integer_power(base: Any, exponent: Any) -> Any:
     """A power with a symbolic integer exponent: at home on negative bases too."""
     n = exponent.unique_fmpz() if isinstance(exponent, arb) else None
     if n is None:
         return _power(base, exponent)
-    return base ** int(n) if n >= 0 else 1 / base ** int(-n)
+    return _natural_power(base, int(n)) if n >= 0 else 1 / _natural_power(base, int(-n))
 
 
 def _rational_power(base: Any, exponent: sp.Rational) -> Any:
     p, q = int(exponent.p), int(exponent.q)
     if q == 1:
-        return base**p if p >= 0 else 1 / base ** (-p)
+        return _natural_power(base, p) if p >= 0 else 1 / _natural_power(base, -p)
     if q == 2:
         root = base.sqrt()
         return root**p if p >= 0 else 1 / root ** (-p)
