@@ -78,11 +78,16 @@ def _power(base: Any, exponent: Any) -> Any:
 
 
 def _natural_power(base: Any, n: int) -> Any:
-    """A power with n >= 0; python-flint's is NaN for a ball around exactly 0."""
-    if n > 0 and isinstance(base, arb) and base.mid() == 0 and base.is_finite():
-        top = base.abs_upper() ** n
-        return top.union(-top if n % 2 else arb(0))
-    return base**n
+    """A power with n >= 0; python-flint's is NaN for a ball, or a series, around exactly 0."""
+    if n == 0 or _constant(base).mid() != 0 or not _finite(base):
+        return base**n
+    if _is_series(base):
+        # by squares
+        half = _natural_power(base, n // 2) if n > 1 else None
+        even = base * 0 + 1 if half is None else half * half
+        return even * base if n % 2 else even
+    top = base.abs_upper() ** n
+    return top.union(-top if n % 2 else arb(0))
 
 
 def _integer_power(base: Any, exponent: Any) -> Any:

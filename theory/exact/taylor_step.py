@@ -208,9 +208,8 @@ def advance(
     start = field.taylor(hull, order)
     center = field.taylor(state.center, order)
     sizes = _sizes(center)
-    goal = _goal(state, hull, sizes, bits)
     left = limit - state.time
-    length = _proposal(center, sizes, order, goal)
+    length = _proposal(center, sizes, order, bits)
     if longest is not None and (length is None or length > longest):
         length = longest
     if length is None or length >= left:
@@ -219,7 +218,7 @@ def advance(
     # a flow that needs shorter steps is about to end
     shortest = limit * fmpq(2) ** -48
     while length > shortest:
-        inside = _inclusion(field, start, length, order, [s * arb(2) ** -goal for s in sizes])
+        inside = _inclusion(field, start, length, order, [s * arb(2) ** -bits for s in sizes])
         if inside is not None:
             return Step(state, length, start, inside, center, variations)
         length = _dyadic(length / 2)
@@ -269,20 +268,14 @@ def _log2(x: arb) -> float:
     return float((x.mid().log() / arb.const_log2()).mid())
 
 
-def _goal(state: State, hull: Sequence[arb], sizes: list[arb], bits: int) -> int:
-    """How many bits a remainder should have: a wide set needs fewer."""
-    width = max(h.rad() / s for h, s in zip(hull, sizes, strict=True))
-    return bits if width == 0 else min(bits, max(30, int(25 - _log2(width))))
-
-
-def _proposal(center: Rows, sizes: list[arb], order: int, goal: int) -> fmpq | None:
-    """The length at which the last two terms are as small as the goal; None for any length."""
+def _proposal(center: Rows, sizes: list[arb], order: int, bits: int) -> fmpq | None:
+    """The length at which the last two terms are below 2^-bits; None for any length."""
     best: float | None = None
     for row, size in zip(center, sizes, strict=True):
         for k in (order - 1, order):
             term = row[k].abs_upper()
             if term > 0:
-                exponent = (_log2(size / term) - goal - 1) / k
+                exponent = (_log2(size / term) - bits - 1) / k
                 best = exponent if best is None else min(best, exponent)
     if best is None:
         return None
