@@ -299,7 +299,8 @@ def _field(
     ends = (-sp.oo, sp.oo) if loss.on == "predictor" else link.range
     for bound, end, side in zip(loss.domain, ends, (1, -1), strict=True):
         # a link that maps into the domain needs no watch
-        if bound.is_finite and not _at_least(side * end, side * bound):
+        safe = link.monotone.proved and _at_least(side * end, side * bound)
+        if bound.is_finite and not safe:
             positive += [side * (prediction.xreplace({PREDICTOR: at}) - bound) for at in z]
     return field, positive
 

@@ -79,12 +79,14 @@ class Trajectory:
     @property
     def states(self) -> tuple[tuple[arb, ...], ...]:
         """A box of the states at each of `times`."""
-        return (self.initial, *(self._at(s, arb(s.length)) for s in self.steps))
+        with precision(self.bits):
+            return (self.initial, *(self._at(s, arb(s.length)) for s in self.steps))
 
     @property
     def tube(self) -> tuple[tuple[arb, ...], ...]:
         """A box of the states over the whole of each step."""
-        return tuple(self._at(s, s.duration()) for s in self.steps)
+        with precision(self.bits):
+            return tuple(self._at(s, s.duration()) for s in self.steps)
 
     def at(self, t: Any) -> tuple[arb, ...]:
         """A box of the states at an exact time.
@@ -124,8 +126,10 @@ class Trajectory:
         rate = _rate(observable.gradient, self.field)
         with precision(self.bits):
             first = observable.on(self.initial)
+            if not first.is_finite():
+                return arb("nan")
             if rate == 0:
-                values = [first, *(observable.on(box) for box in self.tube)]
+                values = [observable.on(box) for box in self.tube]
                 slopes = [slope for box in self.tube for slope in observable.slopes(box)]
                 smooth = all(x.is_finite() for x in [*values, *slopes])
                 return arb(0) if smooth else arb("nan")
