@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         monotone,
     )
     from theory.claims.prove import prove
+    from theory.claims.trajectory import drift_at_most, enclose, passes
     from theory.errors import TheoryError
     from theory.exact.verdict import Certificate, Status, Verdict
     from theory.flow import links, losses
@@ -48,6 +49,8 @@ __all__ = [
     "conserved",
     "convex",
     "design",
+    "drift_at_most",
+    "enclose",
     "errors",
     "expand_products",
     "is_legendre",
@@ -55,6 +58,7 @@ __all__ = [
     "links",
     "losses",
     "monotone",
+    "passes",
     "prove",
     "read_table",
     "to_code",
@@ -76,10 +80,13 @@ _HOME = {
     "conserved": "theory.claims.properties",
     "convex": "theory.claims.properties",
     "design": "theory.mirror.design",
+    "drift_at_most": "theory.claims.trajectory",
+    "enclose": "theory.claims.trajectory",
     "expand_products": "theory.numeric.problem",
     "is_legendre": "theory.claims.properties",
     "is_mirror_potential": "theory.claims.properties",
     "monotone": "theory.claims.properties",
+    "passes": "theory.claims.trajectory",
     "prove": "theory.claims.prove",
     "read_table": "theory.numeric.problem",
     "to_code": "theory.show.code",

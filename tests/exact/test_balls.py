@@ -116,3 +116,13 @@ def test_ball_of_an_interval_contains_the_values_inside(name: str) -> None:
     for k in range(11):
         with precision(120):
             assert image.overlaps(arb(mp.nstr(reference(mp.mpf(k) / 10), 15)))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 7])
+def test_power_of_a_ball_around_zero_is_its_range(n: int) -> None:
+    with precision(64):
+        value = Program([x**n], [x])([arb(0, 2)])[0]
+        assert value.contains(2**n) and value.contains(0) and value.abs_upper() < 2**n + 1e-4
+        assert value.contains(-(2**n)) == (n % 2 == 1)
+        assert Program([x**n], [x])([arb(0)])[0] == 0
+        assert not Program([x**-n], [x])([arb(0, 2)])[0].is_finite()

@@ -77,18 +77,31 @@ def _power(base: Any, exponent: Any) -> Any:
     return (exponent * base.log()).exp()
 
 
+def _natural_power(base: Any, n: int) -> Any:
+    """A power with n >= 0; python-flint's is NaN for a ball, or a series, around exactly 0."""
+    if n == 0 or _constant(base).mid() != 0 or not _finite(base):
+        return base**n
+    if _is_series(base):
+        # by squares
+        half = _natural_power(base, n // 2) if n > 1 else None
+        even = base * 0 + 1 if half is None else half * half
+        return even * base if n % 2 else even
+    top = base.abs_upper() ** n
+    return top.union(-top if n % 2 else arb(0))
+
+
 def _integer_power(base: Any, exponent: Any) -> Any:
     """A power with a symbolic integer exponent: at home on negative bases too."""
     n = exponent.unique_fmpz() if isinstance(exponent, arb) else None
     if n is None:
         return _power(base, exponent)
-    return base ** int(n) if n >= 0 else 1 / base ** int(-n)
+    return _natural_power(base, int(n)) if n >= 0 else 1 / _natural_power(base, int(-n))
 
 
 def _rational_power(base: Any, exponent: sp.Rational) -> Any:
     p, q = int(exponent.p), int(exponent.q)
     if q == 1:
-        return base**p if p >= 0 else 1 / base ** (-p)
+        return _natural_power(base, p) if p >= 0 else 1 / _natural_power(base, -p)
     if q == 2:
         root = base.sqrt()
         return root**p if p >= 0 else 1 / root ** (-p)
@@ -157,7 +170,8 @@ def _erfinv(x: Any) -> Any:
 def _abs(x: Any) -> Any:
     if _is_series(x):
         c = _constant(x)
-        return x if c > 0 else -x if c < 0 else x * _NAN
+        # NaN itself: NaN times the series 0 would be 0
+        return x if c > 0 else -x if c < 0 else _NAN
     return abs(x)
 
 
@@ -177,10 +191,22 @@ def _maximum(*values: Any) -> Any:
     for v in values[1:]:
         a, b = _constant(out), _constant(v)
         if _is_series(out) or _is_series(v):
-            out = out if a > b else v if b > a else v * _NAN
+            out = out if a > b else v if b > a else _NAN
         else:
             out = out.max(v)
     return out
+
+
+def _heaviside(x: Any, *at_zero: Any) -> Any:
+    """The derivative of Max, where the sign of its argument is decided."""
+    c = _constant(x)
+    return arb(1) if c > 0 else arb(0) if c < 0 else _NAN
+
+
+def _dirac(x: Any, *order: Any) -> Any:
+    """The derivative of a sign: 0 away from the jump."""
+    c = _constant(x)
+    return arb(0) if c > 0 or c < 0 else _NAN
 
 
 def _minimum(*values: Any) -> Any:
@@ -192,12 +218,12 @@ def _lambertw(x: Any, branch: Any = None) -> Any:
         return x.lambertw()
     if branch == -1:
         return x.lambertw(branch=-1) if _is_series(x) else x.lambertw(-1)
-    return x * _NAN
+    return _NAN
 
 
 def _log(x: Any) -> Any:
     if _is_series(x) and not _positive(x):
-        return x * _NAN
+        return _NAN
     return x.log()
 
 
@@ -251,6 +277,8 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     sp.asech: lambda x: _acosh(1 / x),
     sp.acsch: lambda x: _asinh(1 / x),
     sp.Abs: _abs,
+    sp.Heaviside: _heaviside,
+    sp.DiracDelta: _dirac,
     sp.sign: _sign,
     sp.Max: _maximum,
     sp.Min: _minimum,
@@ -389,9 +417,11 @@ class Program:
                 if test == "true":
                     return v[i]
                 gap = _constant(v[i + 1])
-                if gap > 0 or (test == "weak" and gap >= 0):
+                # a series stands for a neighborhood, so an equality does not decide for it
+                pointwise = not _is_series(v[i + 1])
+                if gap > 0 or (pointwise and test == "weak" and gap >= 0):
                     return v[i]
-                if not (gap < 0 or (test == "strict" and gap <= 0)):
+                if not (gap < 0 or (pointwise and test == "strict" and gap <= 0)):
                     return _NAN
                 i += 2
             return _NAN
@@ -422,8 +452,19 @@ def _sum(*terms: Any) -> Any:
 def _product(*factors: Any) -> Any:
     out = factors[0]
     for f in factors[1:]:
-        out = out * f
+        product = out * f
+        # FLINT's polynomial 0 times NaN is 0
+        if _is_series(product) and not product.coeffs() and not (_finite(out) and _finite(f)):
+            return _NAN
+        out = product
     return out
+
+
+def _finite(value: Any) -> bool:
+    """Whether all coefficients of a series, or the ball, are finite."""
+    if _is_series(value):
+        return all(c.is_finite() for c in value.coeffs())
+    return bool(value.is_finite())
 
 
 def enclose(e: sp.Expr, env: Mapping[sp.Symbol, arb]) -> arb:
