@@ -50,7 +50,8 @@ def test_trajectory_from_a_tiny_start_ends_at_the_limit_point(problem, loss, lin
         link=getattr(th.links, link)(),
     )
     limit = flow.limit_point(problem, START)
-    run = flow.integrate(problem, START, None, method="LSODA", rtol=1e-9, tol=1e-11)
+    options = {"method": "LSODA", "rtol": 1e-9, "tol": 1e-11, "max_seconds": 600.0}
+    run = flow.integrate(problem, START, None, **options)
     assert limit.success
     assert run.success
     assert limit.kkt_residual < 1e-12
