@@ -146,3 +146,39 @@ def test_a_cancelled_denominator_remains_a_condition(typed):
 def test_an_interval_with_one_bracket_missing_is_refused(interval):
     with pytest.raises(th.errors.AssumptionError):
         th.prove("x == x", {"x": interval})
+
+
+@pytest.mark.parametrize(
+    ("typed", "assume"),
+    [
+        ("x - 1 - log(x) >= 0", {"x": "positive"}),
+        ("x > log(1 + x)", {"x": "positive"}),
+        ("x > tanh(x)", {"x": "positive"}),
+        ("x >= sin(x)", {"x": "positive"}),
+        ("log(1 + exp(x)) > x", {}),
+        ("x + 1/x >= 2", {"x": "positive"}),
+        ("x**2 + x*y + y**2 >= 0", {}),
+        ("x**2 + y**2 + z**2 >= x*y + y*z + z*x", {}),
+        ("exp(x) > 1 + x - 1e-7", {}),
+        ("sinh(x)**2 + 1 >= cosh(x)**2", {}),
+        ("sinh(x)**2 + 1 > cosh(x)**2 - 1e-250", {}),
+    ],
+)
+def test_inequalities_that_touch_zero_or_nearly_do(typed, assume):
+    assert th.prove(typed, assume=assume).proved
+
+
+@pytest.mark.parametrize(
+    ("typed", "assume"),
+    [
+        ("x - 1 - log(x) > 0", {"x": "positive"}),
+        ("x**2 + 3*x*y + y**2 >= 0", {}),
+        ("x + 1/x > 2", {"x": "positive"}),
+        ("exp(x) > 1 + x + 1e-250", {}),
+        ("1 - cos(x) > 0", {}),
+        ("2 - 3*sin(x) >= 0", {}),
+        ("log(1 + exp(x)) > x + 1e-3", {}),
+    ],
+)
+def test_inequalities_that_fail_at_one_point_or_by_little_are_not_proved(typed, assume):
+    assert not th.prove(typed, assume=assume).proved

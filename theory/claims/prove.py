@@ -11,7 +11,14 @@ from typing import Any
 
 import sympy as sp
 
-from theory.claims.inequality import definite, nonnegative, not_equal, refute_sign
+from theory.claims.inequality import (
+    constant_value,
+    definite,
+    nonnegative,
+    not_equal,
+    positive,
+    refute_sign,
+)
 from theory.claims.statement import (
     Statement,
     names_of,
@@ -173,8 +180,10 @@ def _inequality(question: Statement) -> Verdict:
     try:
         if definite(question.difference, question.domain) == 1:
             reason = f"{question.difference} has a strict sign on the whole domain"
-        elif not strict:
-            reason = nonnegative(traded)
+        else:
+            reason = _by_constant(question)
+        if reason is None:
+            reason = positive(traded) if strict else nonnegative(traded) or positive(traded)
         if reason is None:
             reason = _from_domain(question)
     except UnsupportedFormula as error:
@@ -185,6 +194,14 @@ def _inequality(question: Statement) -> Verdict:
         Status.UNDECIDED,
         "no strict sign was proved, and no exact point of the domain contradicts the statement",
     )
+
+
+def _by_constant(question: Statement) -> str | None:
+    """Sides that differ by a constant, or not at all."""
+    constant = constant_value(question.difference, question.domain)
+    if constant is None or constant < 0 or (constant == 0 and question.operator == ">"):
+        return None
+    return f"left - right is {constant} everywhere"
 
 
 def _from_domain(question: Statement) -> str | None:

@@ -8,6 +8,7 @@ which is why an identity that holds near one point holds on all of it when both 
 from __future__ import annotations
 
 import itertools
+import math
 
 import sympy as sp
 from flint import arb, fmpq, fmpq_poly
@@ -152,7 +153,7 @@ def _sign(e: sp.Expr, depth: int) -> int | None:
         return structural
     if e.is_Symbol:
         return None
-    for attempt in (_normal_form_sign, _surd_sign, _univariate_sign):
+    for attempt in (_normal_form_sign, _surd_sign, _logarithm_sign, _univariate_sign):
         s = attempt(e, depth - 1)
         if s is not None:
             return s
@@ -334,6 +335,29 @@ def _surd_sign(e: sp.Expr, depth: int) -> int | None:
         if sa is not None and gap != 0 and _sign(-gap, depth - 1) == 1:
             return sa * sd
     return None
+
+
+def _logarithm_sign(e: sp.Expr, depth: int) -> int | None:
+    r"""$\sum c_i\log g_i + r$ with integers c: the sign of $\prod g_i^{c_i} e^r - 1$."""
+    if not e.is_Add:
+        return None
+    product, rest, scale = sp.S.One, sp.S.Zero, 1
+    terms = [t.as_coeff_Mul() for t in e.args]
+    if not any(isinstance(g, sp.log) for _, g in terms):
+        return None
+    for c, g in terms:
+        if isinstance(g, sp.log):
+            scale = math.lcm(scale, int(c.q)) if c.is_Rational else 0
+    if not 0 < scale <= 12:
+        return None
+    for c, g in terms:
+        if isinstance(g, sp.log) and abs(c * scale) <= 12:
+            product *= g.args[0] ** (c * scale)
+        else:
+            rest += scale * c * g
+    if rest.has(sp.log):
+        return None
+    return _sign(sp.expand(sp.powsimp(sp.expand(product * sp.exp(rest)))) - 1, depth - 1)
 
 
 def _univariate_sign(e: sp.Expr, depth: int) -> int | None:
