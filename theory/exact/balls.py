@@ -73,8 +73,15 @@ def _positive(value: Any) -> bool:
     return bool(_constant(value) > 0)
 
 
+def _finite(value: Any) -> bool:
+    """Whether a ball, or every coefficient of a series, is finite."""
+    if _is_series(value):
+        return all(c.is_finite() for c in value.coeffs())
+    return bool(value.is_finite())
+
+
 def _power(base: Any, exponent: Any) -> Any:
-    return (exponent * base.log()).exp()
+    return _product(exponent, _log(base)).exp()
 
 
 def _integer_power(base: Any, exponent: Any) -> Any:
@@ -90,6 +97,9 @@ def _rational_power(base: Any, exponent: sp.Rational) -> Any:
     if q == 1:
         return base**p if p >= 0 else 1 / base ** (-p)
     if q == 2:
+        # FLINT gives the root of x^2 as O(x^2), a Taylor series that |x| does not have
+        if _is_series(base) and not _positive(base):
+            return _NAN
         root = base.sqrt()
         return root**p if p >= 0 else 1 / root ** (-p)
     if not _is_series(base):
@@ -157,7 +167,7 @@ def _erfinv(x: Any) -> Any:
 def _abs(x: Any) -> Any:
     if _is_series(x):
         c = _constant(x)
-        return x if c > 0 else -x if c < 0 else x * _NAN
+        return x if c > 0 else -x if c < 0 else _NAN
     return abs(x)
 
 
@@ -177,7 +187,7 @@ def _maximum(*values: Any) -> Any:
     for v in values[1:]:
         a, b = _constant(out), _constant(v)
         if _is_series(out) or _is_series(v):
-            out = out if a > b else v if b > a else v * _NAN
+            out = out if a > b else v if b > a else _NAN
         else:
             out = out.max(v)
     return out
@@ -192,12 +202,12 @@ def _lambertw(x: Any, branch: Any = None) -> Any:
         return x.lambertw()
     if branch == -1:
         return x.lambertw(branch=-1) if _is_series(x) else x.lambertw(-1)
-    return x * _NAN
+    return _NAN
 
 
 def _log(x: Any) -> Any:
     if _is_series(x) and not _positive(x):
-        return x * _NAN
+        return _NAN
     return x.log()
 
 
@@ -389,9 +399,11 @@ class Program:
                 if test == "true":
                     return v[i]
                 gap = _constant(v[i + 1])
-                if gap > 0 or (test == "weak" and gap >= 0):
+                # a power series speaks of a neighborhood, where a gap of zero changes its sign
+                border = not _is_series(v[i + 1])
+                if gap > 0 or (border and test == "weak" and gap >= 0):
                     return v[i]
-                if not (gap < 0 or (test == "strict" and gap <= 0)):
+                if not (gap < 0 or (border and test == "strict" and gap <= 0)):
                     return _NAN
                 i += 2
             return _NAN
@@ -423,6 +435,9 @@ def _product(*factors: Any) -> Any:
     out = factors[0]
     for f in factors[1:]:
         out = out * f
+    # the empty series annihilates everything, also what has no value
+    if _is_series(out) and not all(_finite(f) for f in factors):
+        return _NAN
     return out
 
 
