@@ -197,6 +197,16 @@ def _minimum(*values: Any) -> Any:
     return -_maximum(*(-v for v in values))
 
 
+def _hull(values: list[Any]) -> Any:
+    """One ball around all values; power series have none."""
+    out = values[0]
+    for v in values[1:]:
+        if _is_series(out) or _is_series(v):
+            return _NAN
+        out = out.union(v)
+    return out
+
+
 def _lambertw(x: Any, branch: Any = None) -> Any:
     if branch is None or branch == 0:
         return x.lambertw()
@@ -395,16 +405,20 @@ class Program:
 
         def choose(*v: Any) -> Any:
             i = 0
+            # on a wide ball every piece that may apply counts
+            possible: list[Any] = []
             for test in tests:
                 if test == "true":
-                    return v[i]
+                    return _hull([*possible, v[i]])
                 gap = _constant(v[i + 1])
                 # a power series speaks of a neighborhood, where a gap of zero changes its sign
                 border = not _is_series(v[i + 1])
                 if gap > 0 or (border and test == "weak" and gap >= 0):
-                    return v[i]
+                    return _hull([*possible, v[i]])
                 if not (gap < 0 or (border and test == "strict" and gap <= 0)):
-                    return _NAN
+                    if not gap.is_finite():
+                        return _NAN
+                    possible.append(v[i])
                 i += 2
             return _NAN
 
