@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from theory import errors
+    from theory.claims.integral import integral_is
+    from theory.claims.limit import limit_is
     from theory.claims.properties import (
         conserved,
         convex,
@@ -50,8 +52,10 @@ __all__ = [
     "design",
     "errors",
     "expand_products",
+    "integral_is",
     "is_legendre",
     "is_mirror_potential",
+    "limit_is",
     "links",
     "losses",
     "monotone",
@@ -77,8 +81,10 @@ _HOME = {
     "convex": "theory.claims.properties",
     "design": "theory.mirror.design",
     "expand_products": "theory.numeric.problem",
+    "integral_is": "theory.claims.integral",
     "is_legendre": "theory.claims.properties",
     "is_mirror_potential": "theory.claims.properties",
+    "limit_is": "theory.claims.limit",
     "monotone": "theory.claims.properties",
     "prove": "theory.claims.prove",
     "read_table": "theory.numeric.problem",
