@@ -8,9 +8,9 @@ from __future__ import annotations
 import mpmath as mp
 import pytest
 import sympy as sp
-from tests.exact.containment import BITS, CASES, exact, parameters, samples, x, y
 from flint import arb, arb_series
 
+from tests.exact.containment import BITS, CASES, exact, parameters, samples, x, y
 from theory.exact.balls import _FUNCTIONS, Program, precision, series_length
 
 POINTS = 10_000
@@ -137,3 +137,14 @@ def test_outside_of_the_domain_no_ball_is_finite(e: sp.Expr, low: float, high: f
         for k in range(1, 300):
             at = arb(low) + (arb(high) - arb(low)) * k / 300
             assert not program([at])[0].is_finite(), at
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 6, 7])
+def test_power_of_a_ball_around_zero_is_finite_and_holds_the_powers_inside(n: int) -> None:
+    with precision(BITS):
+        for middle in (0, arb("0.25"), arb("-0.5")):
+            value = Program([x**n], [x])([middle + arb(0, 1)])[0]
+            assert value.is_finite()
+            for k in range(-8, 9):
+                inside = arb(k) / 16 + middle
+                assert value.contains(inside**n if k or middle != 0 else arb(0))

@@ -29,8 +29,8 @@ from theory.exact.zero import is_zero
 
 __all__ = ["integral_is"]
 
-_POINTS = 12
-_CANDIDATES = 60
+_POINTS = 16
+_CANDIDATES = 160
 
 
 def integral_is(
@@ -80,7 +80,7 @@ def integral_is(
     target = reader.constant(value, "a value")
     question = _Question(integrand, lower, upper, target, reader)
     with time_budget(seconds):
-        return question.answer()
+        return question.answer(seconds / 3)
 
 
 class _Question:
@@ -98,12 +98,14 @@ class _Question:
         parts = f.free_symbols | a.free_symbols | b.free_symbols | target.free_symbols
         self.parameters = sorted(parts - {self.u}, key=lambda s: s.name)
 
-    def answer(self) -> Verdict:
+    def answer(self, seconds: float) -> Verdict:
+        """The verdict; so much time goes to single points, before a proof is looked for."""
         if any(e.has(sp.nan, sp.zoo) for e in (self.f, self.target)):
             raise FormulaError(f"Expected finite expressions but got {self.f}, {self.target}.")
         if self.a == self.b and self.a.is_infinite:
             raise FormulaError(f"Expected an interval but got ({self.a}, {self.b}).")
-        refuted, digits, whole = self._compare()
+        with time_budget(seconds):
+            refuted, digits, whole = self._compare()
         if refuted is not None:
             return refuted
         verdict = self._prove(whole)
@@ -112,9 +114,9 @@ class _Question:
             if digits is not None:
                 compared = "the enclosures agree at all points tried"
             return Verdict(Status.UNDECIDED, f"no proof was found; {compared}", digits=digits or 0)
-        return self._with_ends(verdict)
+        return self._with_ends(verdict, seconds)
 
-    def _with_ends(self, verdict: Verdict) -> Verdict:
+    def _with_ends(self, verdict: Verdict, seconds: float) -> Verdict:
         """What is proved on the open domain must hold at its closed ends too."""
         if verdict.refuted:
             return verdict
@@ -126,7 +128,7 @@ class _Question:
                 return Verdict(
                     Status.UNDECIDED, f"{verdict.method}; but no formula at {s} = {end}", digits=0
                 )
-            at = there.answer()
+            at = there.answer(seconds)
             if at.refuted:
                 witness = (at.witness or {}) | {s.name: str(end)}
                 return Verdict(Status.REFUTED, at.method, witness=witness)
@@ -144,10 +146,8 @@ class _Question:
         """
         digits: int | None = None
         found = 0
-        for point in itertools.islice(
-            self.domain.points(self.parameters, _CANDIDATES), _CANDIDATES
-        ):
-            if found >= _POINTS or (found and spent()):
+        for point in self._points():
+            if found >= _POINTS or spent():
                 break
             integral = self._enclosed(point)
             if integral is None:
@@ -164,6 +164,16 @@ class _Question:
             here = min(accurate_digits(integral), 300)
             digits = here if digits is None else min(digits, here)
         return None, digits, bool(found and not self.parameters)
+
+    def _points(self) -> list[Point]:
+        """Exact points, every pattern of signs in turn: branches go wrong where a sign changes."""
+        groups: dict[tuple[bool, ...], list[Point]] = {}
+        for point in self.domain.points(self.parameters, _CANDIDATES):
+            signs = tuple(bool(point[s] > 0) for s in self.parameters)
+            zeros = tuple(bool(point[s] == 0) for s in self.parameters)
+            groups.setdefault((*signs, *zeros), []).append(point)
+        turns = itertools.zip_longest(*groups.values())
+        return [point for turn in turns for point in turn if point is not None]
 
     def _enclosed(self, point: Point) -> arb | None:
         f, a, b = (e.xreplace(point) for e in (self.f, self.a, self.b))
@@ -211,12 +221,15 @@ class _Question:
         else:
             gap = b - a
             order = sign_on(gap, self.domain.ranges) if gap.free_symbols else sign_of_number(gap)
+        out = []
         if order is not None:
-            return [(a, b, 1) if order > 0 else (b, a, -1)]
-        # either order: analytic on a line that contains both ends
+            out = [(a, b, 1) if order > 0 else (b, a, -1)]
+            if a.is_infinite or b.is_infinite:
+                return out
+        # in either order, where it is analytic on a line that contains both ends
         if all(sign_on(e, self.domain.ranges) == 1 for e in (a, b)):
-            return [(sp.S.Zero, sp.oo, 0)]
-        return [(-sp.oo, sp.oo, 0)]
+            return [*out, (sp.S.Zero, sp.oo, 0)]
+        return [*out, (-sp.oo, sp.oo, 0)]
 
     def _on(self, low: sp.Expr, high: sp.Expr, sign: int, whole: bool) -> Verdict | None:
         u = sp.Dummy(self.name, **_sign_of(low, high))

@@ -20,7 +20,15 @@ from flint import arb, arb_series, fmpq
 
 from theory.errors import UnsupportedFormula
 
-__all__ = ["Program", "ball", "enclose", "precision", "rational_ball", "sign_of_number"]
+__all__ = [
+    "Program",
+    "ball",
+    "enclose",
+    "precision",
+    "rational_ball",
+    "sign_of_number",
+    "whole_power",
+]
 
 
 @contextmanager
@@ -84,18 +92,28 @@ def _power(base: Any, exponent: Any) -> Any:
     return _product(exponent, _log(base)).exp()
 
 
+def whole_power(base: Any, n: int) -> Any:
+    """A ball or a series to the power n >= 0, also when the midpoint of the ball is zero."""
+    # Arb takes exp(n log x) for a ball with midpoint zero, which has no logarithm
+    if isinstance(base, arb) and n > 0 and base.contains(0):
+        if n % 2:
+            return (base.lower() ** n).union(base.upper() ** n)
+        return arb(0).union(base.abs_upper() ** n)
+    return base**n
+
+
 def _integer_power(base: Any, exponent: Any) -> Any:
     """A power with a symbolic integer exponent: at home on negative bases too."""
     n = exponent.unique_fmpz() if isinstance(exponent, arb) else None
     if n is None:
         return _power(base, exponent)
-    return base ** int(n) if n >= 0 else 1 / base ** int(-n)
+    return whole_power(base, int(n)) if n >= 0 else 1 / base ** int(-n)
 
 
 def _rational_power(base: Any, exponent: sp.Rational) -> Any:
     p, q = int(exponent.p), int(exponent.q)
     if q == 1:
-        return base**p if p >= 0 else 1 / base ** (-p)
+        return whole_power(base, p) if p >= 0 else 1 / base ** (-p)
     if q == 2:
         # FLINT gives the root of x^2 as O(x^2), a Taylor series that |x| does not have
         if _is_series(base) and not _positive(base):

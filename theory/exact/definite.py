@@ -8,6 +8,8 @@ that is not finite: a pole, a divergent integral, an integrand without a real va
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
 import sympy as sp
@@ -24,6 +26,8 @@ _NAN = arb("nan")
 _DEPTHS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 _EVALUATIONS = 20_000
 _FIRST_TRY = 2_000
+_CUTS = 32
+_CIRCULAR = (sp.sin, sp.cos, sp.tan, sp.cot, sp.sec, sp.csc)
 
 
 def definite_integral(f: sp.Expr, x: sp.Symbol, a: sp.Expr, b: sp.Expr, *, bits: int = 64) -> arb:
@@ -88,7 +92,59 @@ def _oriented(f: sp.Expr, t: sp.Symbol, a: sp.Expr, b: sp.Expr, bits: int) -> ar
         return _to_infinity(f, t, a, bits)
     if a == -sp.oo:
         return _to_infinity(f.xreplace({t: -t}), t, -b, bits)
-    return _finite(f, t, a, b, bits)
+    return _pieces(f, t, a, b, bits)
+
+
+def _pieces(f: sp.Expr, t: sp.Symbol, a: sp.Expr, b: sp.Expr, bits: int) -> arb:
+    """The interval as a whole, or cut at the points where the integrand may be singular."""
+    whole = _finite(f, t, a, b, bits)
+    if whole.is_finite():
+        return whole
+    cuts = _cuts(f, t, a, b)
+    if not cuts:
+        return whole
+    total = arb(0)
+    for low, high in itertools.pairwise([a, *cuts, b]):
+        total += _finite(f, t, low, high, bits)
+        if not total.is_finite():
+            break
+    return total
+
+
+def _cuts(f: sp.Expr, t: sp.Symbol, a: sp.Expr, b: sp.Expr) -> list[sp.Expr]:
+    """Candidates for singular points inside, in order; any choice gives a right enclosure."""
+    found: set[sp.Expr] = set()
+    for e in sp.preorder_traversal(f):
+        if e.is_Pow and not (e.exp.is_Integer and e.exp > 0):
+            g = e.base
+        elif isinstance(e, (sp.Abs, sp.sign, sp.log)):
+            g = e.args[0]
+        elif isinstance(e, _CIRCULAR):
+            found.update(_quarter_turns(e.args[0], t, a, b))
+            continue
+        else:
+            continue
+        g = sp.fraction(sp.together(g))[0]
+        if g.is_polynomial(t) and g.has(t) and sp.degree(g, t) <= 2:
+            found.update(sp.roots(g, t))
+    inside = [c for c in found if c.is_real and _strictly_between(a, c, b)]
+    with precision(256):
+        return sorted(inside, key=lambda c: float(enclose(c, {}).mid()))[:_CUTS]
+
+
+def _quarter_turns(angle: sp.Expr, t: sp.Symbol, a: sp.Expr, b: sp.Expr) -> list[sp.Expr]:
+    if not angle.is_polynomial(t) or sp.degree(angle, t) != 1:
+        return []
+    slope, shift = angle.coeff(t, 1), angle.coeff(t, 0)
+    ends = sorted(float(enclose(angle.xreplace({t: e}) * 2 / sp.pi, {}).mid()) for e in (a, b))
+    if not -1e6 < ends[0] <= ends[1] < 1e6 or ends[1] - ends[0] > _CUTS:
+        return []
+    turns = range(math.floor(ends[0]), math.ceil(ends[1]) + 1)
+    return [sp.expand((k * sp.pi / 2 - shift) / slope) for k in turns]
+
+
+def _strictly_between(a: sp.Expr, c: sp.Expr, b: sp.Expr) -> bool:
+    return sign_of_number(c - a, max_bits=512) == 1 and sign_of_number(b - c, max_bits=512) == 1
 
 
 def _finite(f: sp.Expr, t: sp.Symbol, a: sp.Expr, b: sp.Expr, bits: int) -> arb:
@@ -116,7 +172,7 @@ def _to_infinity(f: sp.Expr, t: sp.Symbol, a: sp.Expr, bits: int) -> arb:
     far = _corner(f.xreplace({t: 1 / s}) / s**2, s, sp.log(c), bits, infinite=(f, t))
     if not far.is_finite():
         return _NAN
-    return _finite(f, t, a, c, bits) + far
+    return _pieces(f, t, a, c, bits) + far
 
 
 def _regular(f: sp.Expr, t: sp.Symbol, end: sp.Expr) -> bool:
@@ -162,6 +218,7 @@ def _corner(
     g = _elementary(g, s)
     if infinite is not None:
         infinite = (_elementary(infinite[0], infinite[1]), infinite[1])
+    first: tuple[int, arb] | None = None
     for w in _DEPTHS:
         if not enclose(start, {}) < w:
             continue
@@ -171,16 +228,23 @@ def _corner(
             if w >= 64:
                 return _NAN
             continue
+        first = first or (w, tail)
         if tail < arb((1, -bits)) or w == _DEPTHS[-1]:
             break
     else:
         return _NAN
     v = sp.Dummy("v", real=True)
     moved = g.xreplace({s: sp.exp(-v)}) * sp.exp(-v)
-    # a zero at the end may be the difference of two numbers of size one
-    with precision(bits + 64 + 6 * min(w, 256)):
-        inside = _quadrature(moved, v, enclose(start, {}), arb(w), bits, _EVALUATIONS)
-        return inside + arb(0, 1) * tail
+    total = _NAN
+    # where the integrand oscillates, a shorter way with a larger bound of the rest
+    for depth, rest in [(w, tail)] if first[0] == w else [(w, tail), first]:
+        # a zero at the end may be the difference of two numbers of size one
+        with precision(bits + 64 + 6 * min(depth, 256)):
+            inside = _quadrature(moved, v, enclose(start, {}), arb(depth), bits, _EVALUATIONS)
+            total = inside + arb(0, 1) * rest
+        if total.is_finite():
+            break
+    return total
 
 
 def _tail(

@@ -109,7 +109,7 @@ _ZERO = (sp.S.Zero, "+", sp.S.Zero)
 
 
 def _dominated(term: sp.Expr, t: sp.Symbol, ranges: Ranges | None) -> bool:
-    r"""$t^p \log^m(t)\, e^{g(1/t)}$ with $g \to -\infty$ polynomial, or p > 0 and no exponential."""
+    r"""$t^p \log^m(t)\, e^{g(1/t)}$: $g \to -\infty$ polynomial, or $p > 0$ and no exponential."""
     p, exponent = sp.S.Zero, sp.S.Zero
     for factor in sp.Mul.make_args(sp.powsimp(term)):
         if not factor.has(t):

@@ -16,7 +16,7 @@ import sympy as sp
 from flint import arb, fmpq
 
 from theory.errors import DomainError, UnsupportedFormula
-from theory.exact.balls import Program, rational_ball
+from theory.exact.balls import Program, rational_ball, whole_power
 from theory.exact.zero import is_zero
 
 __all__ = ["Corner", "Majorant"]
@@ -122,6 +122,8 @@ class Corner:
             collected = self._collected(e, depth)
             if collected is not None and (value is None or not collected.h.contains(0)):
                 return collected
+        if value is None and isinstance(e, _BOUNDED) and self.majorant(e.args[0]) is not None:
+            value = arb(0, 2)
         return None if value is None else _Form(zero, zero, value)
 
     def _power(self, base: _Form | None, r: sp.Rational) -> _Form | None:
@@ -129,7 +131,10 @@ class Corner:
             return None
         if r < 0 and base.h.contains(0):
             return None
-        h = base.h ** int(r) if r.is_Integer else (rational_ball(r) * base.h.log()).exp()
+        if r.is_Integer:
+            h = whole_power(base.h, int(r)) if r > 0 else 1 / base.h ** int(-r)
+        else:
+            h = (rational_ball(r) * base.h.log()).exp()
         return _Form(base.k * r, base.j * r, h) if h.is_finite() else None
 
     def _divided(self, e: sp.Expr, depth: int) -> _Form | None:
@@ -218,8 +223,6 @@ class Corner:
             return self._logarithm(e.args[0])
         if isinstance(e, sp.Abs):
             return self.majorant(e.args[0])
-        if isinstance(e, _BOUNDED) and self.majorant(e.args[0]) is not None:
-            return Majorant(arb(2), sp.S.Zero, 0)
         return None
 
     def _product(self, e: sp.Expr) -> Majorant | None:
