@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from theory import errors
+    from theory.claims.integral import integral_is
+    from theory.claims.limit import limit_is
     from theory.claims.properties import (
         conserved,
         convex,
@@ -53,8 +55,10 @@ __all__ = [
     "enclose",
     "errors",
     "expand_products",
+    "integral_is",
     "is_legendre",
     "is_mirror_potential",
+    "limit_is",
     "links",
     "losses",
     "monotone",
@@ -83,8 +87,10 @@ _HOME = {
     "drift_at_most": "theory.claims.trajectory",
     "enclose": "theory.claims.trajectory",
     "expand_products": "theory.numeric.problem",
+    "integral_is": "theory.claims.integral",
     "is_legendre": "theory.claims.properties",
     "is_mirror_potential": "theory.claims.properties",
+    "limit_is": "theory.claims.limit",
     "monotone": "theory.claims.properties",
     "passes": "theory.claims.trajectory",
     "prove": "theory.claims.prove",

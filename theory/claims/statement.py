@@ -22,6 +22,7 @@ __all__ = [
     "Point",
     "Statement",
     "names_of",
+    "read_assumptions",
     "read_expression",
     "read_statement",
     "undefined_at",
@@ -243,7 +244,7 @@ class Statement:
         )
 
 
-def _assumptions(
+def read_assumptions(
     assume: Mapping[Any, str] | None,
 ) -> tuple[dict[str, sp.Symbol], dict[sp.Symbol, Any], list[tuple[sp.Symbol, sp.Expr]]]:
     closed: list[tuple[sp.Symbol, sp.Expr]] = []
@@ -398,7 +399,7 @@ def read_statement(
     UnknownName
         When `assume` declares a name that does not occur.
     """
-    names, ranges, closed = _assumptions(assume)
+    names, ranges, closed = read_assumptions(assume)
     texts = [t for t in (statement, *_pieces(domain)) if isinstance(t, str)]
     declared = set(names)
     _read(texts, names)
@@ -429,7 +430,7 @@ def read_expression(
     expression: Any, assume: Mapping[Any, str] | None, known: Mapping[str, sp.Symbol] | None = None
 ) -> tuple[sp.Expr, dict[sp.Symbol, Any]]:
     """Read one formula and the intervals of its symbols; undeclared names are real."""
-    names, ranges, _ = _assumptions(assume)
+    names, ranges, _ = read_assumptions(assume)
     names = {**(known or {}), **names}
     if isinstance(expression, str):
         _read([expression], names)

@@ -20,7 +20,15 @@ from flint import arb, arb_series, fmpq
 
 from theory.errors import UnsupportedFormula
 
-__all__ = ["Program", "ball", "enclose", "precision", "rational_ball", "sign_of_number"]
+__all__ = [
+    "Program",
+    "ball",
+    "enclose",
+    "precision",
+    "rational_ball",
+    "sign_of_number",
+    "whole_power",
+]
 
 
 @contextmanager
@@ -73,21 +81,30 @@ def _positive(value: Any) -> bool:
     return bool(_constant(value) > 0)
 
 
+def _finite(value: Any) -> bool:
+    """Whether a ball, or every coefficient of a series, is finite."""
+    if _is_series(value):
+        return all(c.is_finite() for c in value.coeffs())
+    return bool(value.is_finite())
+
+
 def _power(base: Any, exponent: Any) -> Any:
-    return (exponent * base.log()).exp()
+    return _product(exponent, _log(base)).exp()
 
 
-def _natural_power(base: Any, n: int) -> Any:
-    """A power with n >= 0; python-flint's is NaN for a ball, or a series, around exactly 0."""
-    if n == 0 or _constant(base).mid() != 0 or not _finite(base):
+def whole_power(base: Any, n: int) -> Any:
+    """A ball or a series to the power n >= 0, also where the midpoint of the ball is zero."""
+    # Arb takes exp(n log x) there, which has no logarithm
+    if n == 0 or not _constant(base).contains(0) or not _finite(base):
         return base**n
     if _is_series(base):
         # by squares
-        half = _natural_power(base, n // 2) if n > 1 else None
+        half = whole_power(base, n // 2) if n > 1 else None
         even = base * 0 + 1 if half is None else half * half
         return even * base if n % 2 else even
-    top = base.abs_upper() ** n
-    return top.union(-top if n % 2 else arb(0))
+    if n % 2:
+        return (base.lower() ** n).union(base.upper() ** n)
+    return arb(0).union(base.abs_upper() ** n)
 
 
 def _integer_power(base: Any, exponent: Any) -> Any:
@@ -95,14 +112,17 @@ def _integer_power(base: Any, exponent: Any) -> Any:
     n = exponent.unique_fmpz() if isinstance(exponent, arb) else None
     if n is None:
         return _power(base, exponent)
-    return _natural_power(base, int(n)) if n >= 0 else 1 / _natural_power(base, int(-n))
+    return whole_power(base, int(n)) if n >= 0 else 1 / whole_power(base, int(-n))
 
 
 def _rational_power(base: Any, exponent: sp.Rational) -> Any:
     p, q = int(exponent.p), int(exponent.q)
     if q == 1:
-        return _natural_power(base, p) if p >= 0 else 1 / _natural_power(base, -p)
+        return whole_power(base, p) if p >= 0 else 1 / whole_power(base, -p)
     if q == 2:
+        # FLINT gives the root of x^2 as O(x^2), a Taylor series that |x| does not have
+        if _is_series(base) and not _positive(base):
+            return _NAN
         root = base.sqrt()
         return root**p if p >= 0 else 1 / root ** (-p)
     if not _is_series(base):
@@ -170,7 +190,6 @@ def _erfinv(x: Any) -> Any:
 def _abs(x: Any) -> Any:
     if _is_series(x):
         c = _constant(x)
-        # NaN itself: NaN times the series 0 would be 0
         return x if c > 0 else -x if c < 0 else _NAN
     return abs(x)
 
@@ -211,6 +230,16 @@ def _dirac(x: Any, *order: Any) -> Any:
 
 def _minimum(*values: Any) -> Any:
     return -_maximum(*(-v for v in values))
+
+
+def _hull(values: list[Any]) -> Any:
+    """One ball around all values; power series have none."""
+    out = values[0]
+    for v in values[1:]:
+        if _is_series(out) or _is_series(v):
+            return _NAN
+        out = out.union(v)
+    return out
 
 
 def _lambertw(x: Any, branch: Any = None) -> Any:
@@ -413,16 +442,20 @@ class Program:
 
         def choose(*v: Any) -> Any:
             i = 0
+            # on a wide ball every piece that may apply counts
+            possible: list[Any] = []
             for test in tests:
                 if test == "true":
-                    return v[i]
+                    return _hull([*possible, v[i]])
                 gap = _constant(v[i + 1])
-                # a series stands for a neighborhood, so an equality does not decide for it
-                pointwise = not _is_series(v[i + 1])
-                if gap > 0 or (pointwise and test == "weak" and gap >= 0):
-                    return v[i]
-                if not (gap < 0 or (pointwise and test == "strict" and gap <= 0)):
-                    return _NAN
+                # a power series speaks of a neighborhood, where a gap of zero changes its sign
+                border = not _is_series(v[i + 1])
+                if gap > 0 or (border and test == "weak" and gap >= 0):
+                    return _hull([*possible, v[i]])
+                if not (gap < 0 or (border and test == "strict" and gap <= 0)):
+                    if not gap.is_finite():
+                        return _NAN
+                    possible.append(v[i])
                 i += 2
             return _NAN
 
@@ -452,19 +485,11 @@ def _sum(*terms: Any) -> Any:
 def _product(*factors: Any) -> Any:
     out = factors[0]
     for f in factors[1:]:
-        product = out * f
-        # FLINT's polynomial 0 times NaN is 0
-        if _is_series(product) and not product.coeffs() and not (_finite(out) and _finite(f)):
-            return _NAN
-        out = product
+        out = out * f
+    # the empty series annihilates everything, also what has no value
+    if _is_series(out) and not all(_finite(f) for f in factors):
+        return _NAN
     return out
-
-
-def _finite(value: Any) -> bool:
-    """Whether all coefficients of a series, or the ball, are finite."""
-    if _is_series(value):
-        return all(c.is_finite() for c in value.coeffs())
-    return bool(value.is_finite())
 
 
 def enclose(e: sp.Expr, env: Mapping[sp.Symbol, arb]) -> arb:

@@ -72,7 +72,7 @@ class Verdict:
 
     def __str__(self) -> str:
         text = f"{self.status}: {self.method}"
-        if self.witness is not None:
+        if self.witness:
             text += " at " + ", ".join(f"{name} = {value}" for name, value in self.witness.items())
         if self.digits is not None:
             text += f" ({self.digits} digits of numeric support)"
