@@ -57,6 +57,8 @@ CASES = {
     "acsch": Case(sp.acsch(x), mp.acsch, -20, 20),
     "Abs": Case(sp.Abs(x), abs, -5, 5),
     "sign": Case(sp.sign(x), mp.sign, -5, 5),
+    "Heaviside": Case(sp.Heaviside(x), lambda t: mp.mpf(t > 0), -5, 5),
+    "DiracDelta": Case(sp.DiracDelta(x), lambda t: mp.mpf(0), -5, 5),
     "Max": Case(sp.Max(x, third), lambda t: max(t, mp.mpf(1) / 3), -5, 5),
     "Min": Case(sp.Min(x, third), lambda t: min(t, mp.mpf(1) / 3), -5, 5),
     "LambertW": Case(sp.LambertW(x), mp.lambertw, 0, 90),

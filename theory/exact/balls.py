@@ -453,7 +453,7 @@ class Program:
                 if gap > 0 or (border and test == "weak" and gap >= 0):
                     return _hull([*possible, v[i]])
                 if not (gap < 0 or (border and test == "strict" and gap <= 0)):
-                    if not gap.is_finite():
+                    if not (border and gap.is_finite()):
                         return _NAN
                     possible.append(v[i])
                 i += 2

@@ -73,6 +73,14 @@ def _absolute(z: Any) -> Any:
     return z if z.real > 0 else -z if z.real < 0 else _NAN
 
 
+def _heaviside(x: acb, *at_zero: Any) -> acb:
+    return acb(1) if x.real > 0 else acb(0) if x.real < 0 else _NAN
+
+
+def _dirac(x: acb, *order: Any) -> acb:
+    return acb(0) if x.real > 0 or x.real < 0 else _NAN
+
+
 def _sign(z: Any) -> Any:
     return acb(1) if z.real > 0 else acb(-1) if z.real < 0 else _NAN
 
@@ -128,6 +136,8 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     sp.acsch: lambda z: _asinh(1 / z),
     sp.Abs: _absolute,
     sp.sign: _sign,
+    sp.Heaviside: _heaviside,
+    sp.DiracDelta: _dirac,
     sp.Max: _maximum,
     sp.Min: _minimum,
     sp.LambertW: _lambertw,
