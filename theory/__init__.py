@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from theory import errors
+    from theory.claims.conjecture import Conjecture, read_conjectures
     from theory.claims.integral import integral_is
     from theory.claims.limit import limit_is
+    from theory.claims.limit_claims import limit_point_is
+    from theory.claims.lyapunov import decreases
     from theory.claims.properties import (
         conserved,
         convex,
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Certificate",
+    "Conjecture",
     "Derivation",
     "Design",
     "Elementwise",
@@ -50,6 +54,7 @@ __all__ = [
     "__version__",
     "conserved",
     "convex",
+    "decreases",
     "design",
     "drift_at_most",
     "enclose",
@@ -59,11 +64,13 @@ __all__ = [
     "is_legendre",
     "is_mirror_potential",
     "limit_is",
+    "limit_point_is",
     "links",
     "losses",
     "monotone",
     "passes",
     "prove",
+    "read_conjectures",
     "read_table",
     "to_code",
 ]
@@ -72,6 +79,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Certificate": "theory.exact.verdict",
+    "Conjecture": "theory.claims.conjecture",
     "Derivation": "theory.show.derivation",
     "Design": "theory.mirror.design",
     "Elementwise": "theory.flow.parametrization",
@@ -83,6 +91,7 @@ _HOME = {
     "Verdict": "theory.exact.verdict",
     "conserved": "theory.claims.properties",
     "convex": "theory.claims.properties",
+    "decreases": "theory.claims.lyapunov",
     "design": "theory.mirror.design",
     "drift_at_most": "theory.claims.trajectory",
     "enclose": "theory.claims.trajectory",
@@ -91,9 +100,11 @@ _HOME = {
     "is_legendre": "theory.claims.properties",
     "is_mirror_potential": "theory.claims.properties",
     "limit_is": "theory.claims.limit",
+    "limit_point_is": "theory.claims.limit_claims",
     "monotone": "theory.claims.properties",
     "passes": "theory.claims.trajectory",
     "prove": "theory.claims.prove",
+    "read_conjectures": "theory.claims.conjecture",
     "read_table": "theory.numeric.problem",
     "to_code": "theory.show.code",
 }

@@ -150,33 +150,93 @@ def laws(
 
 
 @main.command()
-@click.argument("statement")
+@click.argument("statement", required=False)
 @_ASSUME
 @click.option("--domain", metavar="TEXT", help='"(x > -1) & (x < 1)"')
+@click.option("--file", "path", type=click.Path(dir_okay=False), help="TOML with [[conjecture]].")
 @_JSON
-def prove(statement: str, assume: tuple[str, ...], domain: str | None, as_json: bool) -> None:
-    """Prove or refute STATEMENT: a formula that is zero, or "A == B", "A >= B", ..."""
+def prove(
+    statement: str | None,
+    assume: tuple[str, ...],
+    domain: str | None,
+    path: str | None,
+    as_json: bool,
+) -> None:
+    """Prove or refute STATEMENT: a formula that is zero, or "A == B", "A >= B", ...
+
+    With --file the conjectures of a TOML file, each with the hypotheses that rescue it.
+    """
     from theory.claims.prove import prove as decide
     from theory.cli_input import read_assumptions
     from theory.show.patience import patience
     from theory.show.text import print_verdict
 
+    if (statement is None) == (path is None):
+        raise click.UsageError("Expected a STATEMENT, or --file with conjectures.")
+    if path is not None:
+        if assume or domain is not None:
+            raise click.UsageError("--assume and --domain belong to a STATEMENT, not to --file.")
+        _prove_file(path, as_json)
+        return
     with patience("proving"):
         verdict = decide(statement, assume=read_assumptions(assume), domain=domain)
     if as_json:
-        _emit(
-            {
-                "statement": statement,
-                "status": str(verdict.status),
-                "method": verdict.method,
-                "conditions": list(verdict.conditions),
-                "witness": verdict.witness,
-                "digits": verdict.digits,
-            }
-        )
+        _emit({"statement": statement, **_verdict(verdict)})
     else:
         print_verdict(verdict, _console())
     sys.exit(1 if verdict.refuted else 0)
+
+
+def _verdict(verdict: Any) -> dict[str, Any]:
+    return {
+        "status": str(verdict.status),
+        "method": verdict.method,
+        "conditions": list(verdict.conditions),
+        "witness": verdict.witness,
+        "digits": verdict.digits,
+    }
+
+
+def _prove_file(path: str, as_json: bool) -> None:
+    from theory.claims.conjecture import read_conjectures
+    from theory.show.patience import patience
+    from theory.show.text import print_table
+
+    rows = []
+    with patience("proving"):
+        for c in read_conjectures(path):
+            try:
+                rows.append((c, c.decide(), c.rescue()))
+            except TheoryError as error:
+                _fail(f"conjecture {c.name!r}: {error}")
+    refuted = sum(verdict.refuted for _, verdict, _ in rows)
+    if as_json:
+        found = [
+            {
+                "name": c.name,
+                "question": c.question,
+                "statement": c.statement,
+                "source": c.source,
+                **_verdict(verdict),
+                "rescue": [{"hypothesis": h, **_verdict(v)} for h, v in rescue],
+            }
+            for c, verdict, rescue in rows
+        ]
+        _emit({"conjectures": found, "refuted": refuted})
+    else:
+        print_table(
+            f"{len(rows)} conjectures, {refuted} refuted",
+            ("name", "verdict", "rescue"),
+            [(c.name, str(verdict), _rescue_text(rescue)) for c, verdict, rescue in rows],
+            _console(),
+        )
+    sys.exit(1 if refuted else 0)
+
+
+def _rescue_text(rescue: Any) -> str:
+    return "; ".join(
+        f"{h} (provided that {', '.join(v.conditions)})" if v.conditions else h for h, v in rescue
+    )
 
 
 @main.command()

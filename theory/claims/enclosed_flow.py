@@ -23,7 +23,16 @@ from theory.numeric.objective import compile_objective
 from theory.numeric.problem import Regression
 from theory.numeric.start import read_constants, read_start
 
-__all__ = ["EnclosedFlow", "EnclosedLaw", "EnclosedState", "check_question", "enclose"]
+__all__ = [
+    "EnclosedFlow",
+    "EnclosedLaw",
+    "EnclosedState",
+    "check_question",
+    "enclose",
+    "residuals",
+    "vector_field",
+    "with_numbers",
+]
 
 _MOST = 64
 """Parameters up to which the cost, cubic in their number, is bearable."""
@@ -224,13 +233,13 @@ def enclose(
         )
     compile_objective(flow, problem.y)  # refuses targets and constants that do not fit
     numbers = read_constants(rho, start)
-    rho = _with_numbers(rho, numbers)
+    rho = with_numbers(rho, numbers)
     values = _read_start(flow.parametrization, start, d, options.get("bits", 128))
     blocks = tuple(
         tuple(sp.Symbol(f"{s.name}_{i}", **s.assumptions0) for s in rho.parameters)
         for i in range(d)
     )
-    field, positive = _field(flow, rho, problem, blocks)
+    field, positive = vector_field(flow, rho, problem, blocks)
     run = enclose_field(
         field,
         [s for block in blocks for s in block],
@@ -247,7 +256,8 @@ def enclose(
 # -------------------------------------------------------------------------------------------------
 
 
-def _with_numbers(rho: Elementwise, numbers: Mapping[sp.Symbol, sp.Expr]) -> Elementwise:
+def with_numbers(rho: Elementwise, numbers: Mapping[sp.Symbol, sp.Expr]) -> Elementwise:
+    """The parametrization with numbers for its constants."""
     if not numbers:
         return rho
     out = Elementwise(
@@ -264,25 +274,34 @@ def _with_numbers(rho: Elementwise, numbers: Mapping[sp.Symbol, sp.Expr]) -> Ele
     return out
 
 
-def _field(
-    flow: FlowModel,
-    rho: Elementwise,
-    problem: Regression,
-    blocks: tuple[tuple[sp.Symbol, ...], ...],
+Blocks = tuple[tuple[sp.Symbol, ...], ...]
+
+
+def residuals(
+    flow: FlowModel, rho: Elementwise, problem: Regression, blocks: Blocks
+) -> tuple[list[list[sp.Expr]], list[sp.Expr], list[sp.Expr]]:
+    """A, the predictors z and the derivatives q'(z) of the loss, one per sample."""
+    loss = flow.loss
+    matrix = [[read_number(a, "A") for a in row] for row in problem.dense]
+    x = [rho.formula.xreplace(dict(zip(rho.parameters, b, strict=True))) for b in blocks]
+    z = [sp.Add(*(a * e for a, e in zip(row, x, strict=True))) for row in matrix]
+    slope = loss.gradient_in_predictor(flow.link)
+    targets = [read_number(y, "y") for y in problem.y]
+    found = [
+        slope.xreplace({PREDICTOR: at, loss.target: y}) for at, y in zip(z, targets, strict=True)
+    ]
+    return matrix, z, found
+
+
+def vector_field(
+    flow: FlowModel, rho: Elementwise, problem: Regression, blocks: Blocks
 ) -> tuple[list[sp.Expr], list[sp.Expr]]:
     """The rates of all parameters, and what must stay positive for them to be meant."""
     loss, link = flow.loss, flow.link
-    matrix = [[read_number(a, "A") for a in row] for row in problem.dense]
+    matrix, z, slopes = residuals(flow, rho, problem, blocks)
     copies = [dict(zip(rho.parameters, block, strict=True)) for block in blocks]
-    x = [rho.formula.xreplace(copy) for copy in copies]
-    z = [sp.Add(*(a * e for a, e in zip(row, x, strict=True))) for row in matrix]
-    slope = loss.gradient_in_predictor(link)
-    targets = [read_number(y, "y") for y in problem.y]
-    residuals = [
-        slope.xreplace({PREDICTOR: at, loss.target: y}) for at, y in zip(z, targets, strict=True)
-    ]
     gradient = [
-        sp.Add(*(row[i] * r for row, r in zip(matrix, residuals, strict=True)))
+        sp.Add(*(row[i] * r for row, r in zip(matrix, slopes, strict=True)))
         for i in range(problem.d)
     ]
     field = [
