@@ -88,8 +88,9 @@ def test_least_squares_limit_without_interpolation_is_not_refuted():
     assert answer([Q(1, 3)], LINEAR, data, {"u": 0}) == "REFUTED"
 
 
+@pytest.mark.slow
 def test_without_a_closed_form_equal_coordinates_still_agree():
-    """u + v*w has no closed mirror map here; both coordinates are the same."""
+    """u^4 + u + v^3 has no closed mirror map; the curve is enclosed as an ODE."""
     flow = th.GradientFlow(th.Elementwise("u**4 + u + v**3", "u, v"))
     found = th.limit_point_is([3, Q(7, 2)], flow, th.Regression([[1, 1]], [6.5]), {"u": 1, "v": 1})
     assert found.refuted
@@ -102,7 +103,30 @@ def test_the_numeric_limit_point_is_not_refuted_by_its_own_digits():
     data = th.Regression([[1, 2, 3]], [1])
     x = FLOW.limit_point(data, SMALL).x
     assert answer(list(x), FLOW, data, SMALL) == "REFUTED"
-    assert answer(list(x), FLOW, data, SMALL, 1e-9) != "REFUTED"
+    assert answer(list(x), FLOW, data, SMALL, 1e-9) == "PROVED"
+    assert answer([*x[:2], x[2] + 2e-9], FLOW, data, SMALL, 1e-9) == "REFUTED"
+
+
+def test_a_tolerance_is_measured_from_the_closed_form_of_the_limit():
+    """x = (3/4, 15/8) / 2 is the limit for y = 9/4 from 1/2, as above."""
+    data, start = th.Regression([[1, 2]], [2.25]), {"u": Q(1, 2), "v": Q(1, 2)}
+    limit = [Q(3, 8), Q(15, 16)]
+    off = [limit[0] + Q(1, 1000), limit[1]]
+    assert answer(off, FLOW, data, start, Q(1001, 10**6)) == "PROVED"
+    assert answer(off, FLOW, data, start, Q(999, 10**6)) == "REFUTED"
+    # exactly at the tolerance no ball decides
+    assert answer(off, FLOW, data, start, Q(1, 1000)) == "UNDECIDED"
+
+
+def test_dependent_samples_and_a_nonlinear_link_have_an_enclosed_limit():
+    """tanh z = 1/2 on (1, 1), twice: x = atanh(1/2) / 2 by symmetry."""
+    flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"), link=th.links.tanh())
+    data = th.Regression([[1, 1], [1, 1]], [0.5, 0.5])
+    near = sp.Rational(str(sp.N(sp.atanh(Q(1, 2)) / 2, 15)))
+    assert answer([near, near], flow, data, SMALL, 1e-14) == "PROVED"
+    assert answer([near, near], flow, data, SMALL, 1e-18) == "REFUTED"
+    apart = th.Regression([[1, 1], [1, 1]], [0.5, 0.25])
+    assert answer([near, near], flow, apart, SMALL, 1e-14) == "UNDECIDED"
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_a_wrong_slope_of_a_loss_is_not_believed():
 
 
 def test_a_point_outside_of_the_domain_of_the_loss_refutes_nothing():
-    """The mean must stay positive, where V = -log(u) with y = 0 falls: -dV/dt = -1/u * -1 ..."""
+    """The Poisson loss needs a positive mean; below it the formula of the rate means nothing."""
     flow = th.GradientFlow(th.Elementwise("u", "u"), loss=th.losses.poisson())
     # u' = -(1 - 1/u) for y = 1; V = (u - 1)^2 falls for u > 0 at the rate 2 (u - 1)^2/u, and would
     # rise for u < 0

@@ -39,7 +39,7 @@ _NEEDED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _ALWAYS = ("name", "source", "question", "assume")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Conjecture:
     """A statement that someone expects to hold.
 
