@@ -293,6 +293,8 @@ class _Builder:
         self.symbols = symbols
         self.code = text
         self.partial: list[sp.Expr] = []
+        # numbers that SymPy takes for zero, and are not
+        self.misjudged: list[sp.Expr] = []
 
     def build(self, source: Source) -> sp.Expr:
         self.code = source.code
@@ -436,10 +438,18 @@ class _Builder:
             self.bounded(node, ball)
         elif base.ball is not None and base.ball < 0 and not exponent.expr.is_integer:
             self.fail(node, "A power of a negative number with a real exponent is not real")
+        if base.ball is None or exponent.ball is None:
+            self.check_zeros(node, [base.expr, exponent.expr])
         value = self.checked(node, sp.Pow(base.expr, exponent.expr), ball)
         if not exponent.expr.is_Integer or exponent.expr < 0:
             self.partial.append(value.expr)
         return value
+
+    def check_zeros(self, node: ast.expr, arguments: list[sp.Expr]) -> None:
+        """Refuse sin(x*c) with a small number c for which SymPy writes sin(0)."""
+        for number in self.misjudged:
+            if any(a.has(number) for a in arguments):
+                self.fail(node, f"SymPy takes the number {number} for zero; simplify it")
 
     def check_power(self, node: ast.expr, base: sp.Expr, exponent: sp.Expr) -> None:
         """Refuse a power that SymPy would write out as a huge number."""
@@ -515,6 +525,7 @@ class _Builder:
                     f"The argument of {name} is too large for a value that may be not real; "
                     "declare the symbols in it as positive",
                 )
+            self.check_zeros(node, arguments)
             value = self.checked(node, entry.build(*arguments), None)
             self.partial.append(value.expr)
             return value
@@ -577,12 +588,18 @@ class _Builder:
                     self.check_power(node, *factor.as_base_exp())
                 elif not isinstance(factor, ALLOWED):
                     self.fail(node, "Expected a finite real value")
-        if isinstance(expr, sp.Rational):
-            ball = arb(fmpq(expr.p, expr.q))
-        elif not expr.is_number:
+        if not isinstance(expr, sp.Rational) and not expr.is_number:
             return _Value(expr, None)
-        elif ball is None:
-            ball = enclose_number(expr)
+        typed = ball
+        rational = isinstance(expr, sp.Rational)
+        ball = arb(fmpq(expr.p, expr.q)) if rational else enclose_number(expr)
+        if typed is not None:
+            # SymPy's evaluation of numbers is not believed: it may take acos(1 - 2e-7) for zero
+            if not ball.overlaps(typed):
+                self.fail(node, "SymPy evaluates this number to a different one; simplify it")
+            ball = typed if not rational and typed.rad() < ball.rad() else ball
+        if not rational and not ball.contains(0) and expr.is_zero:
+            self.misjudged.append(expr)
         self.bounded(node, ball)
         if isinstance(expr, sp.Add):
             # SymPy decides the sign of a sum that almost cancels by minimal polynomials, slowly
