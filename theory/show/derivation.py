@@ -351,13 +351,10 @@ def _regularizer_steps(mirror: MirrorFlow) -> Iterator[_Raw]:
                 yield title, [_sentence(str(error)) + "."], "the question has no answer here", None
                 continue
             divergence = sp.Function("D_F")(limit.x, sp.Symbol("x_0"))
-            constant = _drops_a_constant(mirror, regularizer, symbol, point)
-            if constant:
-                divergence -= sp.Function("C")(symbol)
             scaled = sp.Limit((divergence - limit.dropped) / limit.scale, symbol, point, "+")
             lines: list[Any] = [sp.Eq(scaled, limit.function, evaluate=False)]
-            if constant:
-                lines.append(f"C({symbol}) does not depend on x: it moves no minimizer")
+            if limit.dropped != 0:
+                lines.append(f"{limit.dropped} does not depend on x: it moves no minimizer")
             if limit.rate is not None:
                 lines.append(f"relative error of order {limit.rate}")
             yield (
@@ -366,16 +363,3 @@ def _regularizer_steps(mirror: MirrorFlow) -> Iterator[_Raw]:
                 "leading term of the expansion of D_F",
                 limit.certificates[-1] if limit.certificates else None,
             )
-
-
-def _drops_a_constant(
-    mirror: MirrorFlow, regularizer: Regularizer, symbol: sp.Symbol, point: sp.Expr
-) -> bool:
-    """Whether D_F itself is dominated by a term without x, which the limit leaves out."""
-    if mirror.x0 == 0:
-        # D_F(0, 0) = 0 for every start
-        return False
-    upper = mirror.reach[1]
-    side = -1 if upper is not None and upper.is_nonpositive else 1
-    first = regularizer.expansion(symbol, point, terms=1, side=side)
-    return not first.terms[0].coefficient.has(first.x)
