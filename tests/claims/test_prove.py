@@ -4,6 +4,8 @@ import pytest
 import sympy as sp
 
 import theory as th
+from theory.claims.prove import _by_constant
+from theory.claims.statement import read_statement
 from theory.errors import AssumptionError, DomainError, FormulaError, UnknownName
 
 TRUE = [
@@ -182,3 +184,18 @@ def test_inequalities_that_touch_zero_or_nearly_do(typed, assume):
 )
 def test_inequalities_that_fail_at_one_point_or_by_little_are_not_proved(typed, assume):
     assert not th.prove(typed, assume=assume).proved
+
+
+@pytest.mark.parametrize(
+    ("typed", "holds"),
+    [
+        ("sinh(x)**2 + 1 >= cosh(x)**2", True),
+        ("sinh(x)**2 + 1 > cosh(x)**2 - 1/7", True),
+        ("sinh(x)**2 + 1 > cosh(x)**2", False),
+        ("sinh(x)**2 + 1 >= cosh(x)**2 + 1/7", False),
+        ("sinh(x)**2 + 1 >= cosh(x)", False),
+    ],
+)
+def test_a_constant_difference_proves_only_what_its_sign_says(typed, holds):
+    # asked alone: in `prove` the search for a counterexample comes first
+    assert (_by_constant(read_statement(typed)) is not None) is holds
