@@ -207,3 +207,18 @@ def test_shapes_near_rounding_are_never_wrong() -> None:
     # two branches of x log x - x = y: not monotone on (0, oo)
     assert not th.monotone("x*log(x) - x", on="(0, oo)").proved
     assert not th.convex("acosh(1 + x)", on="(0, oo)").proved
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "tanh(acosh(1 + 1/10**30)) == 0",
+        "cos(acosh(1 + 1/10**30)) == 1",
+        "sin(x*acosh(1 + 1/10**30)) == 0",
+        "exp(x*acosh(1 + 1/10**30)) == 1",
+    ],
+)
+def test_a_number_that_sympy_takes_for_zero_is_refused_inside_of_functions(statement: str) -> None:
+    with pytest.raises(th.errors.FormulaError):
+        th.prove(statement)
+    assert th.prove("acosh(1 + 1/10**30) > 0").proved
