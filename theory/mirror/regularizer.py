@@ -230,19 +230,35 @@ class Regularizer:
             rate = sp.powsimp(first.next_gauge / lead.gauge)
         certificates = first.certificates
         if both:
-            other = self._expand(symbol, point, len(first.terms), -1, depend=True)
-            certificates += other.certificates
-            same = sp.Add(*(t.gauge * t.coefficient for t in other.terms[:-1])) - dropped
-            if not other.terms[-1].coefficient.has(other.x) or not is_zero(same).proved:
-                # the two halves differ by more than a constant
-                raise unknown
-            second = sp.powsimp(other.terms[-1].coefficient * other.terms[-1].gauge / scale)
-            function = _join(function, first.x, second, other.x, x)
+            left = sp.Symbol("x", negative=True)
+            if self._even():
+                second = function.xreplace({first.x: -left})
+            else:
+                other = self._expand(symbol, point, len(first.terms), -1, depend=True)
+                certificates += other.certificates
+                same = sp.Add(*(t.gauge * t.coefficient for t in other.terms[:-1])) - dropped
+                if not other.terms[-1].coefficient.has(other.x) or not is_zero(same).proved:
+                    # the two halves differ by more than a constant
+                    raise unknown
+                second = sp.powsimp(other.terms[-1].coefficient * other.terms[-1].gauge / scale)
+                second = second.xreplace({other.x: left})
+            function = _join(function, first.x, second, left, x)
         if sign_on(scale, self.mirror.rho.ranges) == -1 and not function.has(sp.Piecewise):
             scale, function = -scale, -function
         return RegularizerLimit(
             first.symbol, first.point, x, scale, function, rate, certificates, dropped
         )
+
+    def _even(self) -> bool:
+        """Whether D_F(-x, x_0) = D_F(x, x_0), proved: then one half says all."""
+        potential, x = self.mirror.closed_in_x.potential, self.mirror.closed_in_x.x
+        if potential is None or x.is_positive or x.is_negative:
+            return False
+        try:
+            mirrored = potential.xreplace({x: -x}) - potential
+            return is_zero(mirrored, self.mirror.rho.ranges).proved
+        except (DomainError, UnsupportedFormula):
+            return False
 
     # -- closed potentials ----------------------------------------------------------------------
 
