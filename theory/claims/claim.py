@@ -1,0 +1,198 @@
+"""A statement as data: its sides as they were typed, its domain, its text, and its hash."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+
+from theory.claims.replay import add, digest, literal, mul, number, power
+from theory.claims.statement import Statement, read_statement
+from theory.errors import UnsupportedFormula
+from theory.exact._formula_functions import ALIASES
+from theory.exact._formula_text import split_relation, syntax_tree
+
+__all__ = ["claim_of", "claim_text", "term_of", "text_of"]
+
+Term = Any
+
+
+def claim_of(
+    statement: Any, assume: Mapping[Any, str] | None = None, domain: Any = None
+) -> dict[str, Any]:
+    """The claim that a statement makes, as JSON can hold it.
+
+    Returns
+    -------
+    dict
+        ``operator`` (one of ``== != >= >``), ``left`` and ``right`` as terms, ``ranges`` (open
+        intervals of the names), ``closed`` (ends that belong to the domain) and ``relations``
+        (operators and terms that are compared with zero).
+
+    Examples
+    --------
+    >>> claim = claim_of("x/x <= 1", {"x": "positive"})
+    >>> claim["operator"], claim["left"], claim["right"], claim["ranges"]
+    ('>=', 1, ['*', 'x', ['^', 'x', -1]], {'x': [0, None]})
+    """
+    return _claim(statement, read_statement(statement, assume, domain))
+
+
+def _claim(statement: Any, question: Statement) -> dict[str, Any]:
+    left, right = term_of(question.left), term_of(question.right)
+    if isinstance(statement, str):
+        operator, spans = split_relation(statement)
+        sides = [_typed(*syntax_tree(statement, *span)) for span in spans]
+        left, right = sides[0], sides[1] if len(sides) == 2 else 0
+        if operator in ("<", "<="):
+            left, right = right, left
+    domain = question.domain
+    symbols = set(question.symbols) | {s for s, _ in domain.closed} | set(domain.ranges)
+    symbols = symbols.union(*(e.free_symbols for _, e in domain.relations))
+    ranges = {}
+    for s in sorted(symbols, key=lambda s: s.name):
+        lower, upper = domain.ranges.get(s, (-sp.oo, sp.oo))
+        if lower == -sp.oo and s.is_nonnegative:
+            lower = sp.S.Zero
+        if upper is sp.oo and s.is_nonpositive:
+            upper = sp.S.Zero
+        ends = [None if e.is_infinite else term_of(e) for e in (lower, upper)]
+        ranges[s.name] = [*ends, "integer"] if s.is_integer else ends
+    return {
+        "operator": question.operator,
+        "left": left,
+        "right": right,
+        "ranges": ranges,
+        "closed": [[s.name, term_of(e)] for s, e in domain.closed],
+        "relations": [[o, term_of(e)] for o, e in domain.relations],
+    }
+
+
+def _typed(code: str, node: ast.expr) -> Term:
+    """The term of a syntax tree that the parser has accepted."""
+    match node:
+        case ast.Constant(value=int() as value):
+            return value
+        case ast.Constant():
+            return literal(Fraction(ast.get_source_segment(code, node) or ""))
+        case ast.Name(id=name):
+            return name
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return mul(-1, _typed(code, operand))
+        case ast.UnaryOp(operand=operand):
+            return _typed(code, operand)
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return add(_typed(code, left), _typed(code, right))
+        case ast.BinOp(op=ast.Sub(), left=left, right=right):
+            return add(_typed(code, left), mul(-1, _typed(code, right)))
+        case ast.BinOp(op=ast.Mult(), left=left, right=right):
+            return mul(_typed(code, left), _typed(code, right))
+        case ast.BinOp(op=ast.Div(), left=left, right=right):
+            return mul(_typed(code, left), power(_typed(code, right), -1))
+        case ast.BinOp(left=left, right=right):
+            return power(_typed(code, left), _typed(code, right))
+        case ast.Call(func=ast.Name(id=name), args=args):
+            return [ALIASES.get(name, name), *(_typed(code, a) for a in args)]
+    raise UnsupportedFormula(f"No term for {ast.unparse(node)}.")
+
+
+_NAMES = {sp.Add: "+", sp.Mul: "*", sp.Pow: "^"}
+_MADE = {"+": add, "*": mul, "^": power}
+
+
+def term_of(e: sp.Expr) -> Term:
+    """The term of an expression of SymPy.
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x")
+    >>> term_of(sp.sqrt(x) / 2 + sp.pi)
+    ['+', ['*', '1/2', ['^', 'x', '1/2']], 'pi']
+    """
+    if e.is_Rational:
+        return literal(Fraction(int(e.p), int(e.q)))
+    if e.is_Symbol:
+        return e.name
+    if e is sp.pi or e is sp.E:
+        return str(e)
+    op = _NAMES.get(e.func, e.func.__name__)
+    args = [term_of(a) for a in (e.as_ordered_terms() if e.is_Add else e.args)]
+    return _MADE[op](*args) if op in _MADE else [op, *args]
+
+
+def text_of(t: Term) -> str:
+    """The text of a term; it reads as the same term.
+
+    Examples
+    --------
+    >>> text_of(["*", "1/2", ["^", ["+", "x", -1], 2]])
+    '(1/2)*(x + (-1))**2'
+    """
+    q = number(t)
+    if q is not None:
+        return _number_text(q)
+    if not isinstance(t, list):
+        return str(t)
+    op, args = t[0], t[1:]
+    if op in _MADE:
+        parts = [_bracketed(a) for a in args]
+        return {"+": " + ", "*": "*", "^": "**"}[op].join(parts)
+    return f"{op}({', '.join(text_of(a) for a in args)})"
+
+
+def _number_text(q: Fraction) -> str:
+    """A number in the sizes that the parser takes: a long one as a sum of decimals."""
+    if max(abs(q.numerator), q.denominator) < 10**40:
+        return str(q)
+    shift = next((k for k in range(900) if 10**k % q.denominator == 0), None)
+    if shift is None:
+        return str(q)
+    digits, pieces = str(abs(q.numerator) * 10**shift // q.denominator), []
+    for end in range(len(digits), 0, -40):
+        piece = digits[max(end - 40, 0) : end].lstrip("0")
+        if piece:
+            pieces.append(f"{piece}e{len(digits) - end - shift}")
+    return f"{'-' if q < 0 else ''}({' + '.join(pieces)})"
+
+
+def _bracketed(t: Term) -> str:
+    q = number(t)
+    simple = q is not None and q >= 0 and q.denominator == 1
+    bare = simple or (q is None and (isinstance(t, str) or t[0] not in _MADE))
+    return text_of(t) if bare else f"({text_of(t)})"
+
+
+def claim_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
+    """Statement, assumptions and domain as texts, which read as the same claim.
+
+    Examples
+    --------
+    >>> text = claim_text(claim_of("x/x <= 1", {"x": "positive"}))
+    >>> text
+    ('1 >= x*x**(-1)', {'x': 'positive'}, '')
+    >>> digest(claim_of(*text)) == digest(claim_of("x/x <= 1", {"x": "positive"}))
+    True
+    """
+    statement = f"{text_of(claim['left'])} {claim['operator']} {text_of(claim['right'])}"
+    assume = {}
+    for name, (lower, upper, *whole) in claim["ranges"].items():
+        closed = [end for x, end in claim["closed"] if x == name]
+        if whole:
+            words = "positive integer" if lower == 0 else "integer"
+        elif [lower, upper] == [None, None]:
+            words = "real"
+        elif [lower, upper] == [0, None] and 0 not in closed:
+            words = "positive"
+        elif [lower, upper] == [None, 0] and 0 not in closed:
+            words = "negative"
+        else:
+            left = "[" if lower is not None and lower in closed else "("
+            right = "]" if upper is not None and upper in closed else ")"
+            ends = ["-oo" if lower is None else text_of(lower), "oo" if upper is None else text_of(upper)]
+            words = f"{left}{ends[0]}, {ends[1]}{right}"
+        assume[name] = words
+    domain = " & ".join(f"{text_of(t)} {o} 0" for o, t in claim["relations"])
+    return statement, assume, domain
