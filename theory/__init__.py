@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from theory import errors
+    from theory.claims.certificate import certificate
     from theory.claims.conjecture import Conjecture, read_conjectures
     from theory.claims.integral import integral_is
     from theory.claims.limit import limit_is
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         monotone,
     )
     from theory.claims.prove import prove
+    from theory.claims.replay import replay
     from theory.claims.trajectory import drift_at_most, enclose, passes
     from theory.errors import TheoryError
     from theory.exact.verdict import Certificate, Status, Verdict
@@ -52,6 +54,7 @@ __all__ = [
     "TheoryError",
     "Verdict",
     "__version__",
+    "certificate",
     "conserved",
     "convex",
     "decreases",
@@ -72,6 +75,7 @@ __all__ = [
     "prove",
     "read_conjectures",
     "read_table",
+    "replay",
     "to_code",
 ]
 
@@ -89,6 +93,7 @@ _HOME = {
     "Status": "theory.exact.verdict",
     "TheoryError": "theory.errors",
     "Verdict": "theory.exact.verdict",
+    "certificate": "theory.claims.certificate",
     "conserved": "theory.claims.properties",
     "convex": "theory.claims.properties",
     "decreases": "theory.claims.lyapunov",
@@ -106,6 +111,7 @@ _HOME = {
     "prove": "theory.claims.prove",
     "read_conjectures": "theory.claims.conjecture",
     "read_table": "theory.numeric.problem",
+    "replay": "theory.claims.replay",
     "to_code": "theory.show.code",
 }
 _MODULES = {

@@ -1,4 +1,4 @@
-"""The command line: ``theory derive | laws | prove | design | flow | check``.
+"""The command line: ``theory derive | laws | prove | replay | design | flow | check``.
 
 Exit codes: 0 answered, 1 refuted or failed, 2 bad input.
 """
@@ -154,12 +154,19 @@ def laws(
 @_ASSUME
 @click.option("--domain", metavar="TEXT", help='"(x > -1) & (x < 1)"')
 @click.option("--file", "path", type=click.Path(dir_okay=False), help="TOML with [[conjecture]].")
+@click.option(
+    "--certificate",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also write the steps that replay checks.",
+)
 @_JSON
 def prove(
     statement: str | None,
     assume: tuple[str, ...],
     domain: str | None,
     path: str | None,
+    certificate: str | None,
     as_json: bool,
 ) -> None:
     """Prove or refute STATEMENT: a formula that is zero, or "A == B", "A >= B", ...
@@ -174,17 +181,54 @@ def prove(
     if (statement is None) == (path is None):
         raise click.UsageError("Expected a STATEMENT, or --file with conjectures.")
     if path is not None:
-        if assume or domain is not None:
-            raise click.UsageError("--assume and --domain belong to a STATEMENT, not to --file.")
+        if assume or domain is not None or certificate is not None:
+            raise click.UsageError(
+                "--assume, --domain and --certificate belong to a STATEMENT, not to --file."
+            )
         _prove_file(path, as_json)
         return
     with patience("proving"):
         verdict = decide(statement, assume=read_assumptions(assume), domain=domain)
+    if certificate is not None:
+        from theory.claims.certificate import certificate as certify
+
+        with patience("certifying"):
+            record = certify(statement, read_assumptions(assume), domain)
+        _write(certificate, json.dumps(record, indent=1) + "\n")
     if as_json:
         _emit({"statement": statement, **_verdict(verdict)})
     else:
         print_verdict(verdict, _console())
     sys.exit(1 if verdict.refuted else 0)
+
+
+@main.command()
+@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False))
+@_JSON
+def replay(path: str, as_json: bool) -> None:
+    """Check the certificate in FILE, as prove --certificate writes it, on its own."""
+    from theory.claims.replay import Rejected
+    from theory.claims.replay import replay as check
+
+    try:
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        verdict = check(record)
+    except (Rejected, ValueError) as error:
+        if as_json:
+            _emit({"accepted": False, "reason": str(error)})
+        else:
+            click.echo(f"REJECTED: {error}")
+        sys.exit(1)
+    from theory.claims.claim import claim_text
+
+    statement, assume, domain = claim_text(record["claim"])
+    if as_json:
+        _emit({"accepted": True, "verdict": verdict, "statement": statement, "assume": assume})
+        return
+    where = ", ".join(f"{name} {words}" for name, words in assume.items())
+    click.echo(f"{verdict}, replayed: {statement}" + (f"  ({where})" if where else ""))
+    if domain:
+        click.echo(f"where {domain}")
 
 
 def _verdict(verdict: Any) -> dict[str, Any]:

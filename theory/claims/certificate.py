@@ -13,34 +13,27 @@ from fractions import Fraction
 from typing import Any
 
 import sympy as sp
-from flint import fmpq, fmpq_mat, fmpz_mpoly
+from flint import arb, fmpq, fmpq_mat, fmpz_mpoly
 
 from theory.claims.claim import claim_of, term_of
 from theory.claims.prove import prove
-from theory.claims.replay import (
-    NEGATIVE,
-    POSITIVE,
-    RULES,
-    ZERO,
-    Algebra,
-    Context,
-    Rejected,
+from theory.claims.replay import Rejected, digest, read, replay
+from theory.claims.replay.algebra import Algebra
+from theory.claims.replay.facts import NEGATIVE, POSITIVE, ZERO, Context, at_precision, undefined
+from theory.claims.replay.steps import RULES
+from theory.claims.replay.terms import (
     Term,
     add,
-    at_precision,
     derivative,
-    digest,
     key,
     literal,
     mul,
     number,
     power,
-    read,
-    replay,
     substitute,
     subterms,
-    undefined,
     variables,
+    written_out,
 )
 from theory.errors import TheoryError
 from theory.exact.budget import spent, time_budget
@@ -134,15 +127,34 @@ class _Search(Algebra):
                 continue
             for s in (1, -1):
                 factor = self.constant(Fraction(s))
-                if all(self.same(self.times(a, factor), b) for a, b in zip(known, args, strict=True)):
+                if all(
+                    self.same(self.times(a, factor), b) for a, b in zip(known, args, strict=True)
+                ):
                     try:
                         self.emit("equal", t, j, s)
                     except Rejected:
                         continue
                     return
+        if t[0] in ("asin", "atan") and not variables(t) and self._find_turn(t):
+            return
         if t[0] == "LambertW":
             self.prover.sign(t[1])
         self.emit("function", *t)
+
+    def _find_turn(self, t: Term) -> bool:
+        part = float(at_precision(128, mul(t, power("pi", -1)), {}).mid())
+        q = Fraction(part).limit_denominator(12)
+        if abs(part - q) > 1e-12:
+            return False
+        self.value("pi")
+        try:
+            if t[0] == "asin":
+                self.value(power(add(1, mul(-1, power(t[1], 2))), "1/2"))
+            self.value(t[1])
+            self.emit("turn", t, q.numerator, q.denominator)
+        except Rejected:
+            return False
+        return True
 
     # -- exponents
 
@@ -322,6 +334,7 @@ class _Prover:
         self.steps: list[Any] = []
         self.sample = _sample(context.ranges)
         self.failed: set[str] = set()
+        self.points: list[dict[str, Term]] = []
 
     def apply(self, rule: str, t: Term, *rest: Any) -> bool:
         """Try one rule; its step counts when it proves something."""
@@ -343,9 +356,12 @@ class _Prover:
         mark = key(t)
         if mark in self.failed or depth <= 0 or spent() or not isinstance(t, list):
             return s
+        if self.looks(t) is None:
+            return s
         self.failed.add(mark)
         for attempt in (
-            self._by_parts, self._by_normal_form, self._by_trade, self._by_square,
+            self._by_parts, self._by_normal_form, self._by_constant, self._by_groups,
+            self._by_trade, self._by_square,
             self._by_exponential, self._by_factors, self._by_rising, self._by_cases,
         ):  # fmt: skip
             attempt(t, depth)
@@ -354,6 +370,17 @@ class _Prover:
                 break
         self.failed.discard(mark) if s is not None else None
         return s
+
+    def looks(self, t: Term) -> int | None:
+        """The sign of a term at a few points: 0 when it looks like zero, None when it changes."""
+        found: set[int] = set()
+        if not self.points:
+            self.points = [*_points(self.context, self.sample), *_spread(self.context.ranges)]
+        for point in self.points:
+            value = at_precision(256, t, {x: point[x] for x in variables(t)})
+            if value.is_finite():
+                found.add(1 if value > 0 else -1 if value < 0 else 0)
+        return None if {1, -1} <= found else sum(found)
 
     def search(self, t: Term, point: Mapping[str, Term] | None) -> _Search | None:
         """The generators of a term, when all of them can be introduced."""
@@ -392,6 +419,36 @@ class _Prover:
         if algebra is not None:
             self.apply("normal", t, _GENERATORS, algebra.entries)
 
+    def _by_constant(self, t: Term, depth: int) -> None:
+        """A number near the value at the sample point may be the value everywhere."""
+        if not variables(t):
+            return
+        other = _spread(self.context.ranges)[0]
+        value = at_precision(4096, t, self.sample)
+        if not value.overlaps(at_precision(4096, t, other)):
+            return
+        if not value.is_finite() or not value.rad() < arb(2) ** -2000:
+            return
+        q = _simplest(value)
+        if q is not None and self.zero(add(t, literal(-q)), 2):
+            self.apply("rewrite", t, literal(q))
+
+    def _by_groups(self, t: Term, depth: int) -> None:
+        """A constant a little above one for which the rest is not negative."""
+        c = number(t[-1]) if t[0] == "+" else None
+        if c is None or depth < 2:
+            return
+        for lower in dict.fromkeys([c.limit_denominator(60), Fraction(0)]):
+            if lower == c:
+                continue
+            rest = add(*t[1:-1], literal(lower))
+            s = self.sign(rest, depth - 1)
+            if s is None and self.zero(rest, 1):
+                s = ZERO
+            if s is not None and s * (c - lower) >= 0:
+                self.apply("grouped", t, [rest, literal(c - lower)])
+                return
+
     def _by_trade(self, t: Term, depth: int) -> None:
         for x in sorted(variables(t)):
             lower, upper = self.context.ranges[x][:2]
@@ -415,23 +472,15 @@ class _Prover:
             if not rooted:
                 continue
             a = add(*(c for c in t[1:] if c is not b))
-            if add(a, b) != t:
-                # the order of the terms is part of the term
-                other = add(a, b)
-                self._by_square(other, depth)
-                if self.context.sign(other) is not None:
-                    self.zero(add(t, mul(-1, other)))
-                    self.apply("rewrite", t, other)
-                continue
             if self.sign(b, depth - 1) in (POSITIVE, NEGATIVE):
                 self.sign(add(power(b, 2), mul(-1, power(a, 2))), depth - 1)
                 if self.apply("square", t, a, b):
                     return
 
     def _by_exponential(self, t: Term, depth: int) -> None:
-        if t[0] == "+" and any(isinstance(a, list) and a[0] == "log" for a in subterms(t)):
-            if self.sign(add(["exp", t], -1), depth - 1) is not None:
-                self.apply("exponential", t)
+        logs = any(isinstance(a, list) and a[0] == "log" for a in subterms(t))
+        if t[0] == "+" and logs and self.sign(add(["exp", t], -1), depth - 1) is not None:
+            self.apply("exponential", t)
 
     def _by_factors(self, t: Term, depth: int) -> None:
         """SymPy's factors or squares, when the checker sees that they are equal."""
@@ -474,6 +523,10 @@ class _Prover:
             for c in centers:
                 if not self._is_inside(x, c) or spent():
                     continue
+                slope = at_precision(256, substitute(derivative(t, x), {x: c}), self.sample)
+                if c != 0 and not slope.contains(0):
+                    # only a minimum is worth a try
+                    continue
                 if self._split(t, x, c, depth - 1):
                     return
 
@@ -512,6 +565,8 @@ class _Prover:
         if self.context.sign(t) == ZERO:
             return True
         if self.context.sign(t) in (POSITIVE, NEGATIVE) or spent():
+            return False
+        if self.looks(t) != 0:
             return False
         algebra = self.search(t, None)
         if algebra is not None and algebra.value(t)[0] == 0:
@@ -598,6 +653,16 @@ def _regularize(prover: _Prover, t: Term, depth: int) -> None:
             prover.sign(a[1], depth)
 
 
+def _simplest(value: arb) -> Fraction | None:
+    """The only rational number of moderate size in a ball, if there is one."""
+    scale = arb(2) ** 1800
+    middle = (value * scale).mid().unique_fmpz() or (value * scale).floor().mid().unique_fmpz()
+    if middle is None:
+        return None
+    q = Fraction(int(middle), 2**1800).limit_denominator(10**260)
+    return q if value.overlaps(arb(fmpq(q.numerator, q.denominator))) else None
+
+
 def _sample(ranges: Mapping[str, Any]) -> dict[str, Term]:
     """An exact point inside of all intervals."""
     out: dict[str, Term] = {}
@@ -623,6 +688,31 @@ def _sample(ranges: Mapping[str, Any]) -> dict[str, Term]:
 
 def _float(t: Term) -> float:
     return float(at_precision(128, t, {}).mid())
+
+
+def _spread(ranges: Mapping[str, Any]) -> list[dict[str, Term]]:
+    """Small, moderate and large points inside of all intervals."""
+    out = []
+    for size in (Fraction(2, 3), Fraction(1, 97), Fraction(1, 10**6), Fraction(7), Fraction(60)):
+        for sign in (1, -1):
+            point: dict[str, Term] = {}
+            for i, (x, (lower, upper, *whole)) in enumerate(sorted(ranges.items())):
+                t = size * (1 + Fraction(i, 7))
+                if whole:
+                    t = Fraction(math.ceil(t))
+                if lower is None and upper is None:
+                    q = sign * t
+                elif upper is None:
+                    q = _above(lower) + t
+                elif lower is None:
+                    q = -_above(mul(-1, upper)) - t
+                else:
+                    t = t if sign > 0 else 1 / t
+                    a, b = Fraction(_float(lower)), Fraction(_float(upper))
+                    q = (a + b * t) / (1 + t)
+                point[x] = literal(q)
+            out.append(point)
+    return out
 
 
 def _above(t: Term) -> Fraction:
@@ -662,7 +752,7 @@ def _sum_of_squares(t: Term) -> Term | None:
         if p.total_degree() == 2 and all(c.is_Rational for c in p.coeffs()):
             return _completed_squares(p, symbols)
     factored = sp.factor(e)
-    return term_of(factored) if factored != e else None
+    return written_out(term_of(factored)) if factored != e else None
 
 
 def _completed_squares(p: sp.Poly, symbols: list[sp.Symbol]) -> Term | None:
@@ -714,8 +804,8 @@ def certificate(
     Returns
     -------
     dict
-        ``claim``, ``sha256`` (the hash of the claim), ``verdict``, ``proof``, and ``seal``, the hash
-        of all of these; JSON can hold it.
+        ``claim``, ``sha256`` (the hash of the claim), ``verdict``, ``proof``, and ``seal``, the
+        hash of all of these; JSON can hold it.
 
     Raises
     ------
@@ -770,7 +860,7 @@ def _proof(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
         for side in (left, right):
             _regularize(prover, side, 3)
         everywhere = prover.context.regular(left) and prover.context.regular(right)
-    ends = []
+    ends: list[dict[str, Any] | None] = []
     for i, (x, end) in enumerate(claim["closed"]):
         rest = {y: r for y, r in claim["ranges"].items() if y != x}
         sides = [substitute(e, {x: end}) for e in (left, right)]

@@ -9,15 +9,13 @@ from typing import Any
 
 import sympy as sp
 
-from theory.claims.replay import add, digest, literal, mul, number, power
+from theory.claims.replay.terms import Term, add, literal, mul, number, power
 from theory.claims.statement import Statement, read_statement
 from theory.errors import UnsupportedFormula
 from theory.exact._formula_functions import ALIASES
 from theory.exact._formula_text import split_relation, syntax_tree
 
-__all__ = ["claim_of", "claim_text", "term_of", "text_of"]
-
-Term = Any
+__all__ = ["claim_of", "claim_on", "claim_text", "term_of", "text_of"]
 
 
 def claim_of(
@@ -38,10 +36,11 @@ def claim_of(
     >>> claim["operator"], claim["left"], claim["right"], claim["ranges"]
     ('>=', 1, ['*', 'x', ['^', 'x', -1]], {'x': [0, None]})
     """
-    return _claim(statement, read_statement(statement, assume, domain))
+    return claim_on(statement, read_statement(statement, assume, domain))
 
 
-def _claim(statement: Any, question: Statement) -> dict[str, Any]:
+def claim_on(statement: Any, question: Statement) -> dict[str, Any]:
+    """The claim of a statement that has been read."""
     left, right = term_of(question.left), term_of(question.right)
     if isinstance(statement, str):
         operator, spans = split_relation(statement)
@@ -112,6 +111,8 @@ def term_of(e: sp.Expr) -> Term:
     >>> term_of(sp.sqrt(x) / 2 + sp.pi)
     ['+', ['*', '1/2', ['^', 'x', '1/2']], 'pi']
     """
+    if not isinstance(e, sp.Expr) or (e.is_Symbol and e.name in ("pi", "E")):
+        raise UnsupportedFormula(f"{e} is not a term of a claim.")
     if e.is_Rational:
         return literal(Fraction(int(e.p), int(e.q)))
     if e.is_Symbol:
@@ -191,8 +192,9 @@ def claim_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
         else:
             left = "[" if lower is not None and lower in closed else "("
             right = "]" if upper is not None and upper in closed else ")"
-            ends = ["-oo" if lower is None else text_of(lower), "oo" if upper is None else text_of(upper)]
-            words = f"{left}{ends[0]}, {ends[1]}{right}"
+            a = "-oo" if lower is None else text_of(lower)
+            b = "oo" if upper is None else text_of(upper)
+            words = f"{left}{a}, {b}{right}"
         assume[name] = words
     domain = " & ".join(f"{text_of(t)} {o} 0" for o, t in claim["relations"])
     return statement, assume, domain

@@ -1,0 +1,160 @@
+"""A small checker of certificates: exact fractions and Arb balls, and nothing of the prover.
+
+A certificate holds a claim, a verdict and a list of steps. Each step states a fact about a term,
+> 0, >= 0, = 0, <= 0 or < 0 *at every point of the domain where the term has a value*, and is
+checked here by one rule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from theory.claims.replay.facts import (
+    BITS,
+    Context,
+    at_precision,
+    undefined,
+)
+from theory.claims.replay.steps import (
+    established,
+    inside,
+)
+from theory.claims.replay.terms import (
+    Rejected,
+    add,
+    demand,
+    key,
+    mul,
+    substitute,
+    written_out,
+)
+
+__all__ = ["Rejected", "digest", "replay"]
+
+_HOLDS = {"==": (0,), "!=": (2, -2), ">=": (0, 1, 2), ">": (2,)}
+_FAILS = {"==": (2, -2), "!=": (0,), ">=": (-2,), ">": (0, -1, -2)}
+_SIGNS = {**_HOLDS, "<=": (0, -1, -2), "<": (-2,)}
+
+
+def digest(claim: Mapping[str, Any]) -> str:
+    """The hash of a claim: of its operator, its sides and its domain."""
+    text = json.dumps(claim, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def replay(record: Mapping[str, Any]) -> str:
+    """Check a certificate.
+
+    Parameters
+    ----------
+    record : mapping
+        What ``json.load`` reads.
+
+    Returns
+    -------
+    str
+        ``"PROVED"`` or ``"REFUTED"``.
+
+    Raises
+    ------
+    Rejected
+        When the steps do not prove what the certificate says.
+    """
+    try:
+        claim, verdict, proof = record["claim"], record["verdict"], record["proof"]
+        demand(record["sha256"] == digest(claim), "the hash is not that of the claim")
+        demand(set(record) == {"claim", "verdict", "proof", "sha256", "seal"}, "unknown entries")
+        sealed = {k: v for k, v in record.items() if k != "seal"}
+        demand(record["seal"] == digest(sealed), "the seal is broken")
+        demand(verdict in ("PROVED", "REFUTED") and claim["operator"] in _HOLDS, "no verdict")
+        (_proved if verdict == "PROVED" else _refuted)(read(claim), proof)
+    except Rejected:
+        raise
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        IndexError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        OverflowError,
+    ) as error:
+        raise Rejected(f"a malformed certificate: {error!r}") from error
+    return str(verdict)
+
+
+def read(claim: Mapping[str, Any]) -> dict[str, Any]:
+    """The claim in the basic functions."""
+    ranges = {
+        x: [None if e is None else written_out(e) for e in r[:2]] + r[2:]
+        for x, r in claim["ranges"].items()
+    }
+    relations = [(o, written_out(t)) for o, t in claim["relations"]]
+    closed = [(x, written_out(e)) for x, e in claim["closed"]]
+    left, right = written_out(claim["left"]), written_out(claim["right"])
+    return {
+        "operator": claim["operator"],
+        "left": left,
+        "right": right,
+        "ranges": ranges,
+        "relations": relations,
+        "closed": closed,
+    }
+
+
+def _proved(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
+    facts = {
+        key(t): {">": 2, ">=": 1, "==": 0, "<=": -1, "<": -2}[o]
+        for o, t in claim["relations"]
+        if o != "!="
+    }
+    left, right, ranges = claim["left"], claim["right"], claim["ranges"]
+    context = established(Context(ranges, facts), proof["steps"])
+    fact = context.sign(add(left, mul(-1, right)))
+    demand(fact in _HOLDS[claim["operator"]], "the steps do not prove the claim")
+    if proof["everywhere"]:
+        both = context.regular(left) and context.regular(right)
+        demand(both, "the sides may have no value somewhere")
+    demand(len(proof["ends"]) == len(claim["closed"]), "a closed end is left out")
+    for i, (x, end) in enumerate(claim["closed"]):
+        rest = {y: r for y, r in ranges.items() if y != x}
+        sides = [substitute(e, {x: end}) for e in (left, right)]
+        if proof["ends"][i] is None:
+            gone = any(undefined(Context(rest), e) for e in sides)
+            demand(gone and not proof["everywhere"], f"the sides have values at {x} = {end}")
+            continue
+        there = {
+            "operator": claim["operator"],
+            "left": sides[0],
+            "right": sides[1],
+            "ranges": rest,
+            "relations": [(o, substitute(t, {x: end})) for o, t in claim["relations"]],
+            "closed": [c for c in claim["closed"][i + 1 :] if c[0] != x],
+        }
+        _proved(there, proof["ends"][i])
+
+
+def _refuted(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
+    left, right, ranges = claim["left"], claim["right"], claim["ranges"]
+    point = {x: written_out(value) for x, value in proof["point"].items()}
+    context = established(Context({}), proof["steps"])
+    at_end = {x for x, end in claim["closed"] if point.get(x) == end}
+    for x in at_end:
+        demand(not ranges[x][2:] or type(point[x]) is int, f"{x} is not an integer")
+    open_ranges = Context({x: r for x, r in ranges.items() if x not in at_end}, context.facts)
+    inside(open_ranges, {x: value for x, value in point.items() if x not in at_end})
+    for operator, t in claim["relations"]:
+        s = context.sign(substitute(t, point))
+        demand(s in _SIGNS[operator], "the point is not in the domain")
+    there = [substitute(e, point) for e in (left, right)]
+    side = proof.get("undefined")
+    if side is None:
+        s = context.sign(add(there[0], mul(-1, there[1])))
+        demand(s in _FAILS[claim["operator"]], "no counterexample")
+        return
+    demand(claim["operator"] == "==" and undefined(context, there[side]), "both sides have values")
+    demand(at_precision(BITS[1], there[1 - side], {}).is_finite(), "neither side has a value")
