@@ -139,7 +139,10 @@ class _Search(Algebra):
             return
         if t[0] == "LambertW":
             self.prover.sign(t[1])
+        known = len(self.pairs)
         self.emit("function", *t)
+        if len(self.pairs) > known:
+            self.finest[known] = known
 
     def _find_turn(self, t: Term) -> bool:
         part = float(at_precision(128, mul(t, power("pi", -1)), {}).mid())
@@ -581,20 +584,22 @@ class _Prover:
         algebra = self.search(t, self.sample)
         if algebra is None:
             return False
-        n, _ = algebra.value(t)
-        free: list[int] = []
-        if n != 0:
-            square = [i for i, degree, _ in algebra.relations if degree == 2]
-            free = [
-                i
-                for i in square
-                if n.degrees()[i]
-                and not any(j != i and r.degrees()[i] for j, _, r in algebra.relations)
-            ]
-            if not free or len(free) > 6:
-                return False
         _regularize(self, t, 2)
-        return self.apply("near", t, _GENERATORS, algebra.entries, self.sample, free)
+        n, _ = algebra.value(t)
+        if n == 0:
+            return self.apply("near", t, _GENERATORS, algebra.entries, self.sample, [])
+        inner = [r.degrees() for _, _, r in algebra.relations]
+        roots = [
+            i
+            for i, degree, _ in algebra.relations
+            if degree == 2 and n.degrees()[i] and sum(bool(r[i]) for r in inner) == 1
+        ]
+        # with all signs flipped another factor may vanish too: sqrt(2) sqrt(2 + sqrt(3))
+        choices = (c for k in range(1, 5) for c in itertools.combinations(roots, k))
+        return any(
+            self.apply("near", t, _GENERATORS, algebra.entries, self.sample, list(free))
+            for free in itertools.islice(choices, 24)
+        )
 
     def _zero_gradient(self, t: Term, depth: int) -> bool:
         free = sorted(variables(t))

@@ -140,9 +140,9 @@ def positive(e: sp.Expr, depth: int = 3) -> str | None:
     constant, rest = e.as_coeff_Add()
     if constant.is_Rational and constant != 0:
         simple = Fraction(int(constant.p), int(constant.q)).limit_denominator(60)
-        lower = sp.Rational(simple.numerator, simple.denominator)
-        if lower < constant and nonnegative(rest + lower, depth) is not None:
-            return f"{constant - lower} more than {rest + lower}, which is nonnegative"
+        for lower in (sp.Rational(simple.numerator, simple.denominator), sp.S.Zero):
+            if lower < constant and nonnegative(rest + lower, depth) is not None:
+                return f"{constant - lower} more than {rest + lower}, which is nonnegative"
     if not depth or spent():
         return None
     return _from_points(e, depth, strict=True)

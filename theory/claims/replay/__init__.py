@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from theory.claims.replay.facts import (
     BITS,
+    POSITIVE,
     Context,
     at_precision,
     undefined,
@@ -29,6 +31,7 @@ from theory.claims.replay.terms import (
     key,
     mul,
     substitute,
+    variables,
     written_out,
 )
 
@@ -96,6 +99,17 @@ def read(claim: Mapping[str, Any]) -> dict[str, Any]:
     relations = [(o, written_out(t)) for o, t in claim["relations"]]
     closed = [(x, written_out(e)) for x, e in claim["closed"]]
     left, right = written_out(claim["left"]), written_out(claim["right"])
+    bounds = [e for r in ranges.values() for e in r[:2] if e is not None]
+    terms = [left, right, *bounds, *(t for _, t in relations), *(e for _, e in closed)]
+    used = set().union(*map(variables, terms)) | {x for x, _ in closed}
+    demand(used <= set(ranges), f"no domain for {sorted(used - set(ranges))}")
+    for x, (_, _, *whole) in ranges.items():
+        demand(re.fullmatch(r"[A-Za-z]\w*", x) and x not in ("pi", "E"), f"{x} is no name")
+        demand(whole in ([], ["integer"]), f"{x} is of no known kind")
+    for r in ranges.values():
+        demand(not any(variables(e) for e in r[:2] if e is not None), "a bound is not a number")
+        gap = POSITIVE if None in r[:2] else Context({}).sign(add(r[1], mul(-1, r[0])))
+        demand(gap == POSITIVE, "an empty interval")
     return {
         "operator": claim["operator"],
         "left": left,

@@ -148,7 +148,11 @@ def written_out(t: Term) -> Term:
     if t == "E":
         return ["exp", 1]
     if not isinstance(t, list):
+        q = number(t)
+        name = type(t) is str and re.fullmatch(r"[A-Za-z]\w*", t)
+        demand(name if q is None else literal(q) == t, f"{t!r} is no term")
         return t
+    demand(len(t) > 1 and type(t[0]) is str, "an operation without arguments")
     args = [written_out(a) for a in t[1:]]
     if t[0] == "log" and len(args) == 2:
         return mul(_log(args[0]), power(_log(args[1]), -1))

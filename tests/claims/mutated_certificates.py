@@ -1,0 +1,163 @@
+"""Certificates with one thing changed: none may be accepted for a claim that does not hold.
+
+``python -m tests.claims.mutated_certificates 10000`` prints the figures.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import theory as th
+from theory.claims.claim import claim_text
+from theory.claims.replay import Rejected, digest, replay
+
+STATEMENTS: list[tuple[str, dict[str, str]]] = [
+    ("cosh(x)**2 - sinh(x)**2 == 1", {}),
+    ("log(x*y) == log(x) + log(y)", {"x": "positive", "y": "positive"}),
+    ("sqrt(x**2) == x", {"x": "positive"}),
+    ("sqrt(x**2) == x", {}),
+    ("asinh(x) == log(x + sqrt(x**2 + 1))", {}),
+    ("atan(x) + atan(1/x) == pi/2", {"x": "positive"}),
+    ("exp(x) >= 1 + x", {}),
+    ("x >= sin(x)", {"x": "positive"}),
+    ("x**3 >= 0", {}),
+    ("x**2 + y**2 >= 2*x*y", {}),
+    ("sin(3*x) == 3*sin(x) - 4*sin(x)**3", {}),
+    ("(x**a)**b == x**(a*b)", {"x": "positive", "a": "positive", "b": "positive"}),
+    ("atanh(x) == log((1 + x)/(1 - x))/2", {"x": "(-1, 1)"}),
+    ("abs(x) == sqrt(x**2)", {}),
+    ("sqrt(2) + sqrt(3) == sqrt(5 + 2*sqrt(6))", {}),
+    ("exp(pi*sqrt(163)) == 262537412640768744", {}),
+    ("x*(1 - x) <= 1/4", {"x": "[0, 1]"}),
+    ("log(x**2) == 2*log(x)", {}),
+]
+
+
+@dataclass
+class Report:
+    """Counts of one run; `wrong` holds the claims that were accepted and are false."""
+
+    sealed: int = 0
+    resealed: int = 0
+    accepted_sealed: int = 0
+    still_true: int = 0
+    unreadable: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def _places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [path] if path else []
+    if isinstance(data, dict):
+        for k, v in data.items():
+            found += _places(v, (*path, k))
+    elif isinstance(data, list):
+        for i, v in enumerate(data):
+            found += _places(v, (*path, i))
+    return found
+
+
+def _changed(rng: random.Random, value: Any) -> Any:
+    """Something else of the same or of another kind."""
+    pool = [0, 1, -1, 2, 3, "1/2", "-7/3", "x", "y", "pi", None, [], "exp", "log", "normal", True]
+    if type(value) is int and rng.random() < 0.6:
+        return value + rng.choice([-2, -1, 1, 2, 10**12])
+    if isinstance(value, list) and value and rng.random() < 0.6:
+        out = list(value)
+        kind = rng.randrange(3)
+        i = rng.randrange(len(out))
+        if kind == 0:
+            del out[i]
+        elif kind == 1:
+            out.insert(i, copy.deepcopy(out[i]))
+        else:
+            rng.shuffle(out)
+        return out
+    swaps = {"sin": "cos", "PROVED": "REFUTED", "REFUTED": "PROVED", "==": ">", ">=": "==",
+             "exp": "log", "+": "*", "*": "+", "^": "*", "Abs": "sign", ">": "<"}  # fmt: skip
+    if isinstance(value, str) and value in swaps and rng.random() < 0.6:
+        return swaps[value]
+    return copy.deepcopy(rng.choice(pool))
+
+
+def mutate(rng: random.Random, record: dict[str, Any], *, inside: str | None) -> dict[str, Any]:
+    """A copy with one value changed, anywhere or below one key."""
+    out = copy.deepcopy(record)
+    places = [p for p in _places(out) if inside is None or p[0] == inside]
+    path = rng.choice(places)
+    target = out
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = _changed(rng, target[path[-1]])
+    return out
+
+
+def run(count: int, seed: int = 0) -> Report:
+    """Half of the mutations keep the hash and the seal, half have them made again."""
+    rng = random.Random(seed)
+    records = [th.certificate(text, assume) for text, assume in STATEMENTS]
+    report = Report()
+    for i in range(count):
+        record = rng.choice(records)
+        again = i % 2 == 1
+        changed = mutate(
+            rng, record, inside=rng.choice(["claim", "proof", "verdict"]) if again else None
+        )
+        if changed == record:
+            continue
+        if again:
+            report.resealed += 1
+            try:
+                changed["sha256"] = digest(changed["claim"])
+                changed["seal"] = digest({k: v for k, v in changed.items() if k != "seal"})
+            except TypeError:
+                continue
+        else:
+            report.sealed += 1
+        try:
+            verdict = replay(changed)
+        except Rejected:
+            continue
+        if not again:
+            report.accepted_sealed += 1
+            continue
+        _judge(report, record, changed, verdict)
+    return report
+
+
+def _judge(report: Report, record: dict[str, Any], changed: dict[str, Any], verdict: str) -> None:
+    """An accepted certificate is no defect unless the prover says the opposite, or cannot read it.
+
+    UNDECIDED is no objection: there the prover has found no counterexample at 120 points.
+    """
+    if changed["claim"] == record["claim"] and verdict == record["verdict"]:
+        report.still_true += 1
+        return
+    try:
+        statement, assume, domain = claim_text(changed["claim"])
+        opinion = str(th.prove(statement, assume, domain or None).status)
+    except th.errors.FormulaError:
+        # beyond the sizes that the parser takes, or a function that was a name
+        report.unreadable += 1
+        return
+    except th.TheoryError as error:
+        opinion = f"error: {error}"
+    if opinion in (verdict, "UNDECIDED"):
+        report.still_true += 1
+    else:
+        report.wrong.append(f"{verdict} accepted, {opinion}: {changed['claim']}")
+
+
+if __name__ == "__main__":
+    result = run(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    print(
+        f"{result.sealed} with the old seal: {result.accepted_sealed} accepted; "
+        f"{result.resealed} sealed again: {result.still_true} accepted that hold, "
+        f"{result.unreadable} that the parser does not take, {len(result.wrong)} that do not hold"
+    )
+    for line in result.wrong[:40]:
+        print(line[:400])
+    sys.exit(bool(result.wrong or result.accepted_sealed))
