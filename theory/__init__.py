@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from theory import errors
     from theory.claims.conjecture import Conjecture, read_conjectures
+    from theory.claims.convexity import convex
     from theory.claims.integral import integral_is
     from theory.claims.limit import limit_is
     from theory.claims.limit_claims import limit_point_is
     from theory.claims.lyapunov import decreases
     from theory.claims.properties import (
         conserved,
-        convex,
         is_legendre,
         is_mirror_potential,
         monotone,
@@ -90,7 +90,7 @@ _HOME = {
     "TheoryError": "theory.errors",
     "Verdict": "theory.exact.verdict",
     "conserved": "theory.claims.properties",
-    "convex": "theory.claims.properties",
+    "convex": "theory.claims.convexity",
     "decreases": "theory.claims.lyapunov",
     "design": "theory.mirror.design",
     "drift_at_most": "theory.claims.trajectory",

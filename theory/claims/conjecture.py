@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from theory.claims.convexity import convex
 from theory.claims.properties import (
     conserved,
-    convex,
     is_legendre,
     is_mirror_potential,
     monotone,
@@ -61,7 +61,8 @@ class Conjecture:
         The formula of x, its parameters ``"u, v"``, their learning rates ``"u=1, v=2"``, and their
         start ``"u=alpha, v=alpha"``.
     on : str
-        An open interval.
+        An open interval; for "convex" in several variables also linear relations,
+        ``"x > 0 & y > 0"``.
 
     Raises
     ------
