@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         monotone,
     )
     from theory.claims.prove import prove
+    from theory.claims.search import search
     from theory.claims.trajectory import drift_at_most, enclose, passes
     from theory.errors import TheoryError
     from theory.exact.verdict import Certificate, Status, Verdict
@@ -72,6 +73,7 @@ __all__ = [
     "prove",
     "read_conjectures",
     "read_table",
+    "search",
     "to_code",
 ]
 
@@ -106,6 +108,7 @@ _HOME = {
     "prove": "theory.claims.prove",
     "read_conjectures": "theory.claims.conjecture",
     "read_table": "theory.numeric.problem",
+    "search": "theory.claims.search",
     "to_code": "theory.show.code",
 }
 _MODULES = {

@@ -35,6 +35,7 @@ __all__ = [
     "not_smooth",
     "potential_defect",
     "read_interval",
+    "read_law",
     "weak_sign",
 ]
 
@@ -68,21 +69,22 @@ def conserved(
     UNDECIDED
     """
     rho = _parametrization(flow)
-    known = {s.name: s for s in (*rho.parameters, *rho.constants)}
-
-    def read(text: Any) -> sp.Expr:
-        e, _ = read_expression(text, None, known)
-        e = e.xreplace({s: known.get(s.name, s) for s in e.free_symbols})
-        strange = sorted(s.name for s in e.free_symbols - set(known.values()))
-        if strange:
-            raise UnknownName(f"{e} contains {', '.join(strange)}, which {rho} does not.")
-        return e
-
-    expression = read(law)
+    expression = read_law(law, rho)
     verdict = _conserved(expression, rho)
     if verdict.proved or not restriction:
         return verdict
-    return _on_restriction(expression, [read(r) for r in restriction], rho)
+    return _on_restriction(expression, [read_law(r, rho) for r in restriction], rho)
+
+
+def read_law(law: Any, rho: Elementwise) -> sp.Expr:
+    """A formula in the parameters and the constants of a parametrization."""
+    known = {s.name: s for s in (*rho.parameters, *rho.constants)}
+    e, _ = read_expression(law, None, known)
+    e = e.xreplace({s: known.get(s.name, s) for s in e.free_symbols})
+    strange = sorted(s.name for s in e.free_symbols - set(known.values()))
+    if strange:
+        raise UnknownName(f"{e} contains {', '.join(strange)}, which {rho} does not.")
+    return e
 
 
 def _on_restriction(law: sp.Expr, restriction: list[sp.Expr], rho: Elementwise) -> Verdict:
