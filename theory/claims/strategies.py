@@ -361,16 +361,11 @@ def matrices(draw: st.DrawFn, rows: int = 2, columns: int = 3) -> sp.Matrix:
     return A
 
 
-_LOSSES = ("squared", "cross_entropy", "logistic", "exponential", "poisson", "log_cosh", "huber",
-           "quartic")  # fmt: skip
-_LINKS = ("identity", "logistic", "exp", "softplus", "tanh", "probit")
-
-
 @cache
 def _accepted() -> tuple[tuple[str, str], ...]:
     """The pairs of a loss and a link whose means lie where the loss is finite."""
     found = []
-    for loss_name, link_name in itertools.product(_LOSSES, _LINKS):
+    for loss_name, link_name in itertools.product(losses.NAMES, links.NAMES):
         loss, link = getattr(losses, loss_name)(), getattr(links, link_name)()
         low, high = loss.domain
         inside = bool(low <= link.lower) and bool(link.upper <= high)
