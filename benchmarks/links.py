@@ -11,7 +11,9 @@ from __future__ import annotations
 import multiprocessing as mp
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import sympy as sp
 
@@ -76,7 +78,9 @@ def plain(formula: sp.Expr, s: sp.Symbol, start: object, image: sp.Symbol) -> st
     return "complex constants" if potential.has(sp.I) else "closed in x"
 
 
-def timed(function: object, arguments: tuple[object, ...]) -> tuple[str, float]:
+def timed(
+    function: Callable[..., Any], arguments: tuple[object, ...], limit: float = LIMIT
+) -> tuple[Any, float]:
     """Run in a fresh process; a kill at the limit counts as a hang."""
     context = mp.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
@@ -84,20 +88,20 @@ def timed(function: object, arguments: tuple[object, ...]) -> tuple[str, float]:
     def work() -> None:
         start = time.perf_counter()
         try:
-            answer = function(*arguments)  # type: ignore[operator]
+            answer = function(*arguments)
         except Exception as error:
             answer = type(error).__name__
         sender.send((answer, time.perf_counter() - start))
 
     process = context.Process(target=work)
     process.start()
-    if receiver.poll(LIMIT):
-        answer: tuple[str, float] = receiver.recv()
+    if receiver.poll(limit):
+        answer: tuple[Any, float] = receiver.recv()
         process.join()
         return answer
     process.kill()
     process.join()
-    return "hang", LIMIT
+    return "hang", limit
 
 
 def main() -> None:

@@ -48,6 +48,74 @@ def test_prove_answers_with_its_exit_code(statement, options, code, status):
         assert json.loads(done.stdout)["status"] == status
 
 
+UV = ("--flow", "u**2 - v**2")
+RUN = (*UV, "--start", "u=0.1, v=0.1", "--data", "DATA")
+ENTROPY = "(x*asinh(x/(2*alpha**2)) - sqrt(x**2 + 4*alpha**4))/4"
+ASKED = [
+    ("conserved", ("u*v", *UV), "PROVED"),
+    ("conserved", ("u + v", *UV), "REFUTED"),
+    ("conserved", ("u*v", *UV, "--rates", "u=1, v=2"), "REFUTED"),
+    ("mirror_potential", (ENTROPY, *UV, "--start", "u=alpha, v=alpha"), "PROVED"),
+    ("mirror_potential", (f"2*{ENTROPY}", *UV, "--start", "u=alpha, v=alpha"), "REFUTED"),
+    ("legendre", (*UV, "--start", "u=1, v=1"), "PROVED"),
+    ("convex", ("x*log(x/y)", "--on", "x > 0 & y > 0"), "PROVED"),
+    ("convex", ("c*x**2", "--assume", "c > 0"), "PROVED"),
+    ("convex", ("x*y",), "REFUTED"),
+    ("monotone", ("x**2", "--on", "0, oo"), "PROVED"),
+    ("monotone", ("x**2",), "REFUTED"),
+    ("limit", ("sin(t)/t", "--to", "0", "--value", "1"), "PROVED"),
+    ("limit", ("abs(t)/t", "--to", "0", "--value", "1", "--dir", "+"), "PROVED"),
+    ("limit", ("a*tanh(t)", "--to", "oo", "--value", "2*a", "--assume", "a > 0"), "REFUTED"),
+    ("integral", ("exp(-a*x)", "--from", "0", "--to", "oo", "--value", "1/a", "--assume", "a > 0"),
+     "PROVED"),
+    ("integral", ("1/(1 + x**2)", "--from", "0", "--to", "oo", "--value", "pi"), "REFUTED"),
+    ("limit_point", ("1/2, 1/2", *RUN), "PROVED"),
+    ("limit_point", ("1, 0", *RUN), "REFUTED"),
+    ("decreases", ("loss", *UV), "PROVED"),
+    ("decreases", ("u + v", *UV, "--data", "DATA"), "REFUTED"),
+    ("passes", ("x[0] in (0.4, 0.6); u in (0, 1)", *RUN, "--t", "2"), "PROVED"),
+    ("passes", ("v[1] in (1, oo)", *RUN, "--t", "2"), "REFUTED"),
+    ("drift", ("u*v", *RUN, "--t", "2", "--bound", "0"), "PROVED"),
+    ("drift", ("u + v", *RUN, "--t", "2", "--bound", "0.1"), "REFUTED"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ask", "arguments", "status"), ASKED)
+def test_prove_asks_every_question(ask, arguments, status, tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("a,b,y\n1,1,1\n")
+    done = call(
+        "prove", *(str(path) if a == "DATA" else a for a in arguments), "--ask", ask, "--json"
+    )
+    assert done.exit_code == (1 if status == "REFUTED" else 0), done.output
+    assert json.loads(done.stdout)["status"] == status
+
+
+def test_every_question_has_an_option():
+    from theory.cli import _ASKS
+    from theory.cli_prove import QUESTIONS
+
+    assert tuple(QUESTIONS) == _ASKS
+    assert {ask for ask, _, _ in ASKED} == set(_ASKS)
+
+
+def test_search_answers_with_its_exit_code(tmp_path):
+    done = call("search", "x**2 >= x", "--json")
+    assert done.exit_code == 1 and json.loads(done.stdout)["witness"] == {"x": "1/2"}
+    done = call("search", "x**2 >= x", "--assume", "x > 1", "--examples", "50", "--json")
+    assert done.exit_code == 0 and json.loads(done.stdout)["status"] == "UNDECIDED"
+    path = tmp_path / "all.toml"
+    path.write_text(
+        '[[conjecture]]\nname = "law"\nquestion = "conserved"\nstatement = "u + v"\n'
+        'flow = "u**2 - v**2"\nparameters = "u, v"\n'
+        '[[conjecture]]\nname = "square"\nstatement = "x**2 >= 0"\n'
+    )
+    done = call("search", "--file", str(path), "--examples", "50", "--json")
+    rows = json.loads(done.stdout)["conjectures"]
+    assert done.exit_code == 1 and [r["status"] for r in rows] == ["REFUTED", "UNDECIDED"]
+    assert "law" in call("search", "--file", str(path), "--examples", "50").stdout
+
+
 def test_laws_counts():
     done = call("laws", "u*v*w", "--json")
     assert json.loads(done.stdout)["complete"] is True
@@ -108,6 +176,31 @@ BAD = [
     ("prove", "x == x", "--assume", "x green"),
     ("prove", "x == x", "--assume", "x >= 3"),
     ("prove", "exp(10**50*log(2)) > 0"),
+    ("prove", "u", "--flow", "u**2"),
+    ("prove", "u", "--ask", "conserved"),
+    ("prove", "u", "--ask", "conserved", "--flow", "u**2", "--bound", "1"),
+    ("prove", "u", "--ask", "nonsense"),
+    ("prove", "a*t", "--ask", "limit", "--to", "0", "--value", "0"),
+    (
+        "prove",
+        "x = 1",
+        "--ask",
+        "passes",
+        "--flow",
+        "u",
+        "--start",
+        "u=1",
+        "--data",
+        "d.csv",
+        "--t",
+        "1",
+    ),
+    ("prove", "loss", "--ask", "decreases", "--flow", "u", "--loss", "nothing"),
+    ("search",),
+    ("search", "x =="),
+    ("search", "x > 0", "--examples", "0"),
+    ("search", "x > 0", "--file", "nowhere.toml"),
+    ("search", "--file", "nowhere.toml"),
     ("design", "x**2", "--on", "5"),
     ("laws", "3"),
     ("laws", "u", "--parameters", "w"),

@@ -17,19 +17,20 @@ if TYPE_CHECKING:
     from theory import errors
     from theory.claims.certificate import certificate
     from theory.claims.conjecture import Conjecture, read_conjectures
+    from theory.claims.convexity import convex
     from theory.claims.integral import integral_is
     from theory.claims.limit import limit_is
     from theory.claims.limit_claims import limit_point_is
     from theory.claims.lyapunov import decreases
     from theory.claims.properties import (
         conserved,
-        convex,
         is_legendre,
         is_mirror_potential,
         monotone,
     )
     from theory.claims.prove import prove
     from theory.claims.replay import replay
+    from theory.claims.search import search
     from theory.claims.trajectory import drift_at_most, enclose, passes
     from theory.errors import TheoryError
     from theory.exact.verdict import Certificate, Status, Verdict
@@ -76,6 +77,7 @@ __all__ = [
     "read_conjectures",
     "read_table",
     "replay",
+    "search",
     "to_code",
 ]
 
@@ -95,7 +97,7 @@ _HOME = {
     "Verdict": "theory.exact.verdict",
     "certificate": "theory.claims.certificate",
     "conserved": "theory.claims.properties",
-    "convex": "theory.claims.properties",
+    "convex": "theory.claims.convexity",
     "decreases": "theory.claims.lyapunov",
     "design": "theory.mirror.design",
     "drift_at_most": "theory.claims.trajectory",
@@ -112,6 +114,7 @@ _HOME = {
     "read_conjectures": "theory.claims.conjecture",
     "read_table": "theory.numeric.problem",
     "replay": "theory.claims.replay",
+    "search": "theory.claims.search",
     "to_code": "theory.show.code",
 }
 _MODULES = {

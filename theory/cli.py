@@ -1,4 +1,4 @@
-"""The command line: ``theory derive | laws | prove | replay | design | flow | check``.
+"""The command line: ``theory derive | laws | prove | replay | search | design | flow | check``.
 
 Exit codes: 0 answered, 1 refuted or failed, 2 bad input.
 """
@@ -149,6 +149,12 @@ def laws(
     click.echo(f"{len(found.found)} of {found.count} laws in closed form")
 
 
+_ASKS = (
+    "conserved", "mirror_potential", "legendre", "convex", "monotone", "limit", "integral",
+    "limit_point", "decreases", "passes", "drift",
+)  # fmt: skip
+
+
 @main.command()
 @click.argument("statement", required=False)
 @_ASSUME
@@ -160,6 +166,25 @@ def laws(
     metavar="FILE",
     help="Also write the steps that replay checks.",
 )
+@click.option("--ask", type=click.Choice(_ASKS), help="Another question than the relation.")
+@click.option("--on", metavar="TEXT", help='Interval or linear relations, "x > 0 & y > 0".')
+@click.option("--flow", metavar="FORMULA", help='x as a formula, "u**2 - v**2".')
+@click.option("--parameters", metavar="NAMES", help="Of the flow; all its names unless given.")
+@click.option("--start", metavar="TEXT", help='"u=alpha, v=alpha"')
+@_RATES
+@click.option("--variable", metavar="NAME", help="Of a limit or an integral.")
+@click.option("--from", "lower", metavar="A", help="Lower end of an integral.")
+@click.option("--to", metavar="B", help="Where a variable tends to; upper end of an integral.")
+@click.option("--dir", "direction", type=click.Choice(["+", "-", "+-"]), help="Side of a limit.")
+@click.option("--value", metavar="TEXT", help="The claimed limit or integral.")
+@click.option("--data", type=click.Path(dir_okay=False), help="CSV with a header.")
+@click.option("--target", metavar="NAME", help="Target column; the last one unless given.")
+@click.option("--loss", metavar="NAME", help="squared unless given.")
+@click.option("--link", metavar="NAME", help="identity unless given.")
+@click.option("--set", "constants", metavar="TEXT", help='Constants of the flow, "L=3".')
+@click.option("--t", "end", metavar="TIME", help="The time that is asked about.")
+@click.option("--bound", metavar="NUMBER", help="Of a drift.")
+@click.option("--tolerance", metavar="NUMBER", help="Of a limit point.")
 @_JSON
 def prove(
     statement: str | None,
@@ -167,28 +192,45 @@ def prove(
     domain: str | None,
     path: str | None,
     certificate: str | None,
+    ask: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Prove or refute STATEMENT: a formula that is zero, or "A == B", "A >= B", ...
 
-    With --file the conjectures of a TOML file, each with the hypotheses that rescue it.
+    With --file the conjectures of a TOML file, each with the hypotheses that rescue it. With --ask
+    another question about STATEMENT: a law (conserved, decreases, drift), a potential, a function
+    (convex, monotone, limit, integral), a point "1/2, 1/2" (limit_point), or a box
+    "x[0] in (0, 1)" (passes).
     """
     from theory.claims.prove import prove as decide
     from theory.cli_input import read_assumptions
     from theory.show.patience import patience
     from theory.show.text import print_verdict
 
-    if (statement is None) == (path is None):
-        raise click.UsageError("Expected a STATEMENT, or --file with conjectures.")
+    given = any(value is not None for value in options.values())
+    if certificate is not None and (path is not None or ask is not None):
+        raise click.UsageError("--certificate belongs to a relation, not to --file or --ask.")
     if path is not None:
-        if assume or domain is not None or certificate is not None:
-            raise click.UsageError(
-                "--assume, --domain and --certificate belong to a STATEMENT, not to --file."
-            )
+        if statement is not None or ask is not None:
+            raise click.UsageError("Expected a STATEMENT, or --file with conjectures.")
+        if assume or domain is not None or given:
+            raise click.UsageError("--assume, --domain, ... belong to a STATEMENT, not to --file.")
         _prove_file(path, as_json)
         return
-    with patience("proving"):
-        verdict = decide(statement, assume=read_assumptions(assume), domain=domain)
+    if ask is None:
+        if statement is None:
+            raise click.UsageError("Expected a STATEMENT, or --file with conjectures.")
+        if given:
+            raise click.UsageError("Expected --ask with the question that the options belong to.")
+        with patience("proving"):
+            verdict = decide(statement, assume=read_assumptions(assume), domain=domain)
+    else:
+        from theory.cli_prove import answer
+
+        options |= {"statement": statement, "assume": assume, "domain": domain}
+        with patience("proving"):
+            verdict = answer(ask, options)
     if certificate is not None:
         from theory.claims.certificate import certificate as certify
 
@@ -196,7 +238,8 @@ def prove(
             record = certify(statement, read_assumptions(assume), domain)
         _write(certificate, json.dumps(record, indent=1) + "\n")
     if as_json:
-        _emit({"statement": statement, **_verdict(verdict)})
+        asked = {} if ask is None else {"question": ask}
+        _emit({"statement": statement, **asked, **_verdict(verdict)})
     else:
         print_verdict(verdict, _console())
     sys.exit(1 if verdict.refuted else 0)
@@ -229,6 +272,64 @@ def replay(path: str, as_json: bool) -> None:
     click.echo(f"{verdict}, replayed: {statement}" + (f"  ({where})" if where else ""))
     if domain:
         click.echo(f"where {domain}")
+
+
+@main.command()
+@click.argument("statement", required=False)
+@_ASSUME
+@click.option("--domain", metavar="TEXT", help='"(x > -1) & (x < 1)"')
+@click.option("--file", "path", type=click.Path(dir_okay=False), help="TOML with [[conjecture]].")
+@click.option("--examples", default=1000, show_default=True, help="Points to draw.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--seconds", default=20.0, show_default=True, help="CPU time for each conjecture.")
+@_JSON
+def search(
+    statement: str | None,
+    assume: tuple[str, ...],
+    domain: str | None,
+    path: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Look for a counterexample to STATEMENT, or to the conjectures of a file.
+
+    What is found is simple and verified exactly (exit code 1); that nothing is found proves
+    nothing.
+    """
+    from theory.claims.conjecture import Conjecture, read_conjectures
+    from theory.claims.search import search as look
+    from theory.cli_input import read_assumptions
+    from theory.show.patience import patience
+    from theory.show.text import print_table, print_verdict
+
+    if (statement is None) == (path is None):
+        raise click.UsageError("Expected a STATEMENT, or --file with conjectures.")
+    if path is not None:
+        if assume or domain is not None:
+            raise click.UsageError("--assume and --domain belong to a STATEMENT, not to --file.")
+        rows = []
+        with patience("searching"):
+            for c in read_conjectures(path):
+                try:
+                    rows.append((c, look(c, **options)))
+                except TheoryError as error:
+                    _fail(f"conjecture {c.name!r}: {error}")
+        refuted = sum(verdict.refuted for _, verdict in rows)
+        if as_json:
+            found = [{"name": c.name, "statement": c.statement, **_verdict(v)} for c, v in rows]
+            _emit({"conjectures": found, "refuted": refuted})
+        else:
+            title = f"{len(rows)} conjectures, {refuted} refuted"
+            print_table(title, ("name", "verdict"), [(c.name, str(v)) for c, v in rows], _console())
+        sys.exit(1 if refuted else 0)
+    conjecture = Conjecture("statement", statement or "", read_assumptions(assume), domain or "")
+    with patience("searching"):
+        verdict = look(conjecture, **options)
+    if as_json:
+        _emit({"statement": statement, **_verdict(verdict), **verdict.record})
+    else:
+        print_verdict(verdict, _console())
+    sys.exit(1 if verdict.refuted else 0)
 
 
 def _verdict(verdict: Any) -> dict[str, Any]:

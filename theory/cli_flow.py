@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from theory.cli_input import read_flow, read_values
-from theory.errors import DataError, InfeasibleTarget, UnknownName
-from theory.flow import links, losses
+from theory.cli_input import read_flow, read_pair, read_values
+from theory.errors import DataError, InfeasibleTarget
 from theory.gradient_flow import GradientFlow
 from theory.numeric.integrate import FlowResult
 from theory.numeric.interpolators import minimum_l1, minimum_l2
@@ -20,19 +18,6 @@ from theory.numeric.problem import Regression, expand_products, read_table
 from theory.show.text import print_table
 
 __all__ = ["report", "run_flow"]
-
-
-def _named(module: ModuleType, name: str, kind: str, known: tuple[str, ...]) -> Any:
-    if name not in known:
-        raise UnknownName(f"Unknown {kind} {name!r}; use one of {', '.join(known)}.")
-    return getattr(module, name)()
-
-
-_LOSSES = (
-    "squared", "cross_entropy", "logistic", "exponential", "poisson", "log_cosh", "huber",
-    "quartic",
-)  # fmt: skip
-_LINKS = ("identity", "logistic", "exp", "softplus", "tanh", "probit")
 
 
 def run_flow(
@@ -54,11 +39,7 @@ def run_flow(
     rho, values = read_flow(formula, start, assume, rates)
     if constants:
         values |= read_values(constants, {})
-    flow = GradientFlow(
-        rho,
-        _named(losses, loss, "loss", _LOSSES),
-        _named(links, link, "link", _LINKS),
-    )
+    flow = GradientFlow(rho, *read_pair(loss, link))
     problem = read_table(data, target)
     if products is not None:
         A, names = expand_products(problem.dense, problem.names, products)

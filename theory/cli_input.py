@@ -10,9 +10,10 @@ import sympy as sp
 from theory.errors import AssumptionError, FormulaError, UnknownName
 from theory.exact.assumptions import declare
 from theory.exact.parsing import names_in, parse, parse_assignments
+from theory.flow import links, losses
 from theory.flow.parametrization import Elementwise
 
-__all__ = ["read_assumptions", "read_flow", "read_parametrization", "read_values"]
+__all__ = ["read_assumptions", "read_flow", "read_pair", "read_parametrization", "read_values"]
 
 _NAME = r"[^\W\d]\w*"
 _KEY = re.compile(rf"^\s*({_NAME})\s*=\s*(.*)$", re.DOTALL)
@@ -121,6 +122,20 @@ def read_parametrization(
             f"{', '.join(missing) or '(none)'}."
         )
     return _elementwise(formula, chosen, assumed, rates, set(chosen))
+
+
+def read_pair(loss: str, link: str) -> tuple[losses.Loss, links.Link]:
+    """A loss and a link by their names.
+
+    Examples
+    --------
+    >>> read_pair("poisson", "exp")[1].formula
+    exp(z)
+    """
+    for name, kind, module in ((loss, "loss", losses), (link, "link", links)):
+        if name not in module.NAMES:
+            raise UnknownName(f"Unknown {kind} {name!r}; use one of {', '.join(module.NAMES)}.")
+    return getattr(losses, loss)(), getattr(links, link)()
 
 
 def _elementwise(

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from theory.claims.convexity import convex
 from theory.claims.properties import (
     conserved,
-    convex,
     is_legendre,
     is_mirror_potential,
     monotone,
@@ -24,7 +24,13 @@ from theory.exact.parsing import names_in, parse_assignments
 from theory.exact.verdict import Verdict
 from theory.flow.parametrization import Elementwise
 
-__all__ = ["Conjecture", "read_conjectures", "split_assignments"]
+__all__ = [
+    "Conjecture",
+    "parametrization_of",
+    "read_conjectures",
+    "split_assignments",
+    "start_of",
+]
 
 _NEEDED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "prove": (("statement",), ("domain",)),
@@ -61,7 +67,8 @@ class Conjecture:
         The formula of x, its parameters ``"u, v"``, their learning rates ``"u=1, v=2"``, and their
         start ``"u=alpha, v=alpha"``.
     on : str
-        An open interval.
+        An open interval; for "convex" in several variables also linear relations,
+        ``"x > 0 & y > 0"``.
 
     Raises
     ------
@@ -188,7 +195,8 @@ def _quoted(text: str) -> str:
 # -------------------------------------------------------------------------------------------------
 
 
-def _rho(c: Conjecture) -> Elementwise:
+def parametrization_of(c: Conjecture) -> Elementwise:
+    """The parametrization that a conjecture names."""
     names = [n for n in re.split(r"[,\s]+", c.parameters.strip()) if n]
     rates = None
     words = dict(c.assume)
@@ -234,19 +242,18 @@ def split_assignments(text: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _legendre(c: Conjecture) -> Verdict:
-    return is_legendre(_rho(c), _assignments(c, c.start, "start"))
-
-
-def _potential(c: Conjecture) -> Verdict:
-    return is_mirror_potential(c.statement, _rho(c), _assignments(c, c.start, "start"))
+def start_of(c: Conjecture) -> dict[str, Any]:
+    """The start that a conjecture names."""
+    return _assignments(c, c.start, "start")
 
 
 _DECIDE: Mapping[str, Callable[[Conjecture], Verdict]] = {
     "prove": lambda c: prove(c.statement, c.assume or None, c.domain or None),
-    "conserved": lambda c: conserved(c.statement, _rho(c)),
-    "mirror_potential": _potential,
-    "legendre": _legendre,
+    "conserved": lambda c: conserved(c.statement, parametrization_of(c)),
+    "mirror_potential": lambda c: is_mirror_potential(
+        c.statement, parametrization_of(c), start_of(c)
+    ),
+    "legendre": lambda c: is_legendre(parametrization_of(c), start_of(c)),
     "convex": lambda c: convex(c.statement, c.on or "(-oo, oo)", assume=c.assume or None),
     "monotone": lambda c: monotone(c.statement, c.on or "(-oo, oo)", assume=c.assume or None),
 }

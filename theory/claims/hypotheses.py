@@ -177,11 +177,12 @@ def _text(interval: tuple[sp.Expr, sp.Expr]) -> str:
 
 
 def _intervals_of_variable(c: Conjecture) -> Iterator[tuple[str, Conjecture]]:
-    if "[" in c.on or "]" in c.on:
+    if set("[]<>=") & set(c.on):
         return
     known = parse_interval(c.on or "(-oo, oo)")
     free = [n for n in names_in(c.statement) if n not in c.assume]
-    variable = free[0] if len(free) == 1 else "x"
+    # convexity is about all variables together, each on the interval
+    variable = ", ".join(free) if len(free) == 1 or c.question == "convex" else "x"
     for label, interval in _TRIED:
         both = _intersection(known, interval)
         if both is not None and both != known:

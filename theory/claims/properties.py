@@ -1,4 +1,4 @@
-"""Verdicts on laws, mirror potentials, Legendre type, convexity and monotonicity."""
+"""Verdicts on laws, mirror potentials, Legendre type and monotonicity."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ import sympy as sp
 
 from theory.claims.inequality import nonnegative, refute_sign
 from theory.claims.statement import Domain, names_of, read_expression, undefined_at
-from theory.errors import DomainError, FormulaError, UnknownName, UnsupportedFormula
-from theory.exact.assumptions import parse_interval
+from theory.errors import (
+    AssumptionError,
+    DomainError,
+    FormulaError,
+    UnknownName,
+    UnsupportedFormula,
+)
+from theory.exact.assumptions import Ranges, between, parse_interval
 from theory.exact.signs import is_analytic, sign_on, unbounded
 from theory.exact.verdict import Status, Verdict
 from theory.exact.zero import is_zero
@@ -20,7 +26,18 @@ from theory.flow.gradient_flow import FlowModel
 from theory.flow.parametrization import Elementwise
 from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
 
-__all__ = ["conserved", "convex", "is_legendre", "is_mirror_potential", "monotone"]
+__all__ = [
+    "conserved",
+    "function_on",
+    "is_legendre",
+    "is_mirror_potential",
+    "monotone",
+    "not_smooth",
+    "potential_defect",
+    "read_interval",
+    "read_law",
+    "weak_sign",
+]
 
 
 def _parametrization(flow: Any) -> Elementwise:
@@ -52,21 +69,22 @@ def conserved(
     UNDECIDED
     """
     rho = _parametrization(flow)
-    known = {s.name: s for s in (*rho.parameters, *rho.constants)}
-
-    def read(text: Any) -> sp.Expr:
-        e, _ = read_expression(text, None, known)
-        e = e.xreplace({s: known.get(s.name, s) for s in e.free_symbols})
-        strange = sorted(s.name for s in e.free_symbols - set(known.values()))
-        if strange:
-            raise UnknownName(f"{e} contains {', '.join(strange)}, which {rho} does not.")
-        return e
-
-    expression = read(law)
+    expression = read_law(law, rho)
     verdict = _conserved(expression, rho)
     if verdict.proved or not restriction:
         return verdict
-    return _on_restriction(expression, [read(r) for r in restriction], rho)
+    return _on_restriction(expression, [read_law(r, rho) for r in restriction], rho)
+
+
+def read_law(law: Any, rho: Elementwise) -> sp.Expr:
+    """A formula in the parameters and the constants of a parametrization."""
+    known = {s.name: s for s in (*rho.parameters, *rho.constants)}
+    e, _ = read_expression(law, None, known)
+    e = e.xreplace({s: known.get(s.name, s) for s in e.free_symbols})
+    strange = sorted(s.name for s in e.free_symbols - set(known.values()))
+    if strange:
+        raise UnknownName(f"{e} contains {', '.join(strange)}, which {rho} does not.")
+    return e
 
 
 def _on_restriction(law: sp.Expr, restriction: list[sp.Expr], rho: Elementwise) -> Verdict:
@@ -124,6 +142,31 @@ def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[An
     REFUTED
     """
     mirror = mirror_flow(_parametrization(flow), start)
+    found = potential_defect(F, mirror)
+    if found is None:
+        return _on_all_leaves(F, mirror)
+    try:
+        return is_zero(*found)
+    except UnsupportedFormula as error:
+        return Verdict(Status.UNDECIDED, str(error))
+
+
+def potential_defect(F: Any, mirror: MirrorFlow) -> tuple[sp.Expr, Ranges] | None:
+    """F''(x) M - 1 along the dual curve, with the ranges of its symbols.
+
+    None where the curve has no parametric form.
+    """
+    hessian, x = _hessian(F, mirror)
+    curve = mirror.curve
+    if curve.s is None or curve.x is None or curve.dual is None:
+        return None
+    speed = sp.diff(curve.x, curve.s)
+    clock = sp.diff(curve.dual, curve.s).doit(integrals=False)
+    return hessian.xreplace({x: curve.x}) * speed / clock - 1, curve.ranges
+
+
+def _hessian(F: Any, mirror: MirrorFlow) -> tuple[sp.Expr, sp.Symbol]:
+    """F'' and the variable of F."""
     known = {s.name: s for e in (*mirror.start, *mirror.rho.rates) for s in e.free_symbols}
     known |= {s.name: s for s in mirror.rho.constants}
     if isinstance(F, str) and "x" not in known:
@@ -139,17 +182,7 @@ def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[An
             f"Expected a potential in one variable but got {expression} with "
             f"{', '.join(sorted(s.name for s in variables)) or 'none'}."
         )
-    (x,) = variables
-    hessian = sp.diff(expression, x, 2)
-    curve = mirror.curve
-    if curve.s is None or curve.x is None or curve.dual is None:
-        return _on_all_leaves(hessian, x, mirror)
-    speed = sp.diff(curve.x, curve.s)
-    clock = sp.diff(curve.dual, curve.s).doit(integrals=False)
-    try:
-        return is_zero(hessian.xreplace({x: curve.x}) * speed / clock - 1, curve.ranges)
-    except UnsupportedFormula as error:
-        return Verdict(Status.UNDECIDED, str(error))
+    return sp.diff(expression, variables[0], 2), variables[0]
 
 
 def _positive(mirror: MirrorFlow) -> bool:
@@ -157,35 +190,15 @@ def _positive(mirror: MirrorFlow) -> bool:
     return lower is not None and bool(lower.is_nonnegative)
 
 
-def _on_all_leaves(hessian: sp.Expr, x: sp.Symbol, mirror: MirrorFlow) -> Verdict:
+def _on_all_leaves(F: Any, mirror: MirrorFlow) -> Verdict:
     """Without a parametric form: F''(rho(theta)) M(theta) = 1 for all theta would suffice."""
-    rho = mirror.rho
+    rho, (hessian, x) = mirror.rho, _hessian(F, mirror)
     verdict = is_zero(hessian.xreplace({x: rho.formula}) * rho.metric() - 1, rho.ranges)
     if verdict.proved:
         return verdict
     return Verdict(
         Status.UNDECIDED, "the dual curve is known as an ODE only, and not all leaves agree"
     )
-
-
-def convex(
-    F: Any,
-    on: tuple[Any, Any] | str = "(-oo, oo)",
-    *,
-    x: sp.Symbol | str | None = None,
-    assume: Mapping[Any, str] | None = None,
-) -> Verdict:
-    """Whether a function of one variable is convex on an open interval.
-
-    Examples
-    --------
-    >>> print(convex("x*log(x) - x", on="(0, oo)").status)
-    PROVED
-    >>> print(convex("x**4 - x**2", on="(-1, 1)").status)
-    REFUTED
-    """
-    f, variable, domain = _function(F, on, x, assume)
-    return _weak_sign(f, sp.diff(f, variable, 2), domain, "F''")
 
 
 def monotone(
@@ -213,12 +226,12 @@ def monotone(
         raise FormulaError(
             f"Expected direction 'any', 'increasing' or 'decreasing' but got {direction!r}."
         )
-    expression, variable, domain = _function(f, on, x, assume)
+    expression, variable, domain = function_on(f, on, x, assume)
     slope = sp.diff(expression, variable)
     answers = []
     for word, sign in (("increasing", 1), ("decreasing", -1)):
         if direction in ("any", word):
-            verdict = _weak_sign(expression, sign * slope, domain, "f'" if sign == 1 else "-f'")
+            verdict = weak_sign(expression, sign * slope, domain, "f'" if sign == 1 else "-f'")
             if verdict.proved:
                 return Verdict(verdict.status, f"{word}: {verdict.method}", verdict.conditions)
             answers.append(verdict)
@@ -231,9 +244,10 @@ def monotone(
     return next(v for v in answers if not v.refuted)
 
 
-def _function(
+def function_on(
     f: Any, on: tuple[Any, Any] | str, x: sp.Symbol | str | None, assume: Mapping[Any, str] | None
 ) -> tuple[sp.Expr, sp.Symbol, Domain]:
+    """A function of one variable, and the domain of the variable and of the constants."""
     expression, ranges = read_expression(f, assume)
     constants = {getattr(k, "name", k) for k in assume or {}}
     free = sorted(expression.free_symbols, key=lambda s: s.name)
@@ -248,36 +262,31 @@ def _function(
             f"Cannot tell the variable of {expression}; give it by x=, and constants by assume=."
         )
     (variable,) = chosen
-    if isinstance(on, str):
-        lower, upper = parse_interval(on)
-    else:
-        lower, upper = (sp.sympify(e, strict=True) for e in on)
-    # the interval alone says where the variable lives
-    if lower.is_nonnegative:
-        symbol = sp.Symbol(variable.name, positive=True)
-    elif upper.is_nonpositive:
-        symbol = sp.Symbol(variable.name, negative=True)
-    else:
-        symbol = sp.Symbol(variable.name, real=True)
+    symbol, interval = between(variable.name, *read_interval(on))
     ranges = {k: v for k, v in ranges.items() if k != variable}
-    if (lower, upper) not in ((sp.S.Zero, sp.oo), (-sp.oo, sp.S.Zero), (-sp.oo, sp.oo)):
-        ranges[symbol] = (lower, upper)
+    if interval is not None:
+        ranges[symbol] = interval
     return expression.xreplace({variable: symbol}), symbol, Domain(ranges)
 
 
-def _weak_sign(f: sp.Expr, derivative: sp.Expr, domain: Domain, name: str) -> Verdict:
+def read_interval(on: Any) -> tuple[sp.Expr, sp.Expr]:
+    """The ends of an open interval that is given as text or as a pair."""
+    if isinstance(on, str):
+        return parse_interval(on)
+    try:
+        lower, upper = (sp.sympify(e, strict=True) for e in on)
+    except (TypeError, ValueError):
+        raise AssumptionError(
+            f"Expected an interval such as '(0, oo)' or a pair of numbers but got {on!r}."
+        ) from None
+    return lower, upper
+
+
+def weak_sign(f: sp.Expr, derivative: sp.Expr, domain: Domain, name: str) -> Verdict:
     """Whether a derivative of f is nonnegative, and f smooth, on the domain."""
-    smooth, _ = unbounded(f, domain.ranges)
-    undefined = next(
-        (p for p in domain.points(sorted(f.free_symbols, key=str), 24) if undefined_at(f, p)), None
-    )
-    if undefined is not None:
-        where = ", ".join(f"{k} = {v}" for k, v in names_of(undefined).items())
-        raise DomainError(
-            f"{f} has no real value at {where}; choose the interval within its domain."
-        )
-    if not is_analytic(smooth, meromorphic=False):
-        return Verdict(Status.UNDECIDED, f"{f} was not proved to be smooth on the whole interval")
+    rough = not_smooth(f, domain)
+    if rough is not None:
+        return rough
     if derivative == 0:
         return Verdict(Status.PROVED, f"{name} = 0")
     refuted = refute_sign(derivative, domain, strict=False)
@@ -292,3 +301,25 @@ def _weak_sign(f: sp.Expr, derivative: sp.Expr, domain: Domain, name: str) -> Ve
     if reason is not None:
         return Verdict(Status.PROVED, f"{name} = {derivative} >= 0: {reason}")
     return Verdict(Status.UNDECIDED, f"the sign of {name} = {derivative}")
+
+
+def not_smooth(f: sp.Expr, domain: Domain) -> Verdict | None:
+    """UNDECIDED where f was not proved to be smooth on the whole domain.
+
+    Raises
+    ------
+    DomainError
+        For a point of the domain where f has no real value.
+    """
+    symbols = sorted(f.free_symbols, key=str)
+    # in several variables the simple points do not show all signs of the first ones
+    points = domain.points(symbols, 24 if len(symbols) < 2 else 400)
+    undefined = next((p for p in points if undefined_at(f, p)), None)
+    if undefined is not None:
+        where = ", ".join(f"{k} = {v}" for k, v in names_of(undefined).items())
+        raise DomainError(
+            f"{f} has no real value at {where}; choose the interval within its domain."
+        )
+    if not is_analytic(unbounded(f, domain.ranges)[0], meromorphic=False):
+        return Verdict(Status.UNDECIDED, f"{f} was not proved to be smooth on the whole domain")
+    return None

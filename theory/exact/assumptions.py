@@ -14,7 +14,7 @@ import sympy as sp
 from theory.errors import AssumptionError
 from theory.exact.parsing import parse
 
-__all__ = ["Ranges", "declare", "parse_interval"]
+__all__ = ["Ranges", "between", "declare", "parse_interval"]
 
 Ranges = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
 """Open intervals of symbols: symbol -> (lower, upper), bounds exact or infinite."""
@@ -102,7 +102,19 @@ def declare(
         if properties.get("positive") and properties.get("negative"):
             raise AssumptionError(f"{name} cannot be both positive and negative.")
         return sp.Symbol(name, **({"real": True} | properties)), None
-    lower, upper = parse_interval(text)
+    return between(name, *parse_interval(text))
+
+
+def between(
+    name: str, lower: sp.Expr, upper: sp.Expr
+) -> tuple[sp.Symbol, tuple[sp.Expr, sp.Expr] | None]:
+    """Make the symbol `name` for an open interval, as `declare` does.
+
+    Examples
+    --------
+    >>> between("x", sp.S.Zero, sp.oo)
+    (x, None)
+    """
     if lower.is_nonnegative:
         symbol = sp.Symbol(name, positive=True)
     elif upper.is_nonpositive:

@@ -32,6 +32,7 @@ from theory.exact.verdict import Certificate, Status, Verdict
 
 __all__ = [
     "MEAN",
+    "NAMES",
     "PREDICTOR",
     "Link",
     "custom",
@@ -48,6 +49,8 @@ PREDICTOR = sp.Symbol("z", real=True)
 """The symbol of the linear predictor."""
 MEAN = sp.Symbol("mu", real=True)
 """The symbol of the mean."""
+NAMES = ("identity", "logistic", "exp", "softplus", "tanh", "probit")
+"""The builders that need no argument."""
 
 
 @dataclass(frozen=True)

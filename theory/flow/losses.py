@@ -21,6 +21,7 @@ from theory.exact.verdict import Status, Verdict
 from theory.flow.links import MEAN, PREDICTOR, Link, exact_number
 
 __all__ = [
+    "NAMES",
     "TARGET",
     "Loss",
     "Targets",
@@ -37,6 +38,12 @@ __all__ = [
 
 TARGET = sp.Symbol("y", real=True)
 """The symbol of the target."""
+
+NAMES = (
+    "squared", "cross_entropy", "logistic", "exponential", "poisson", "log_cosh", "huber",
+    "quartic",
+)  # fmt: skip
+"""The builders that need no argument."""
 
 
 @dataclass(frozen=True, slots=True)
