@@ -316,7 +316,7 @@ def _prove_by_regions(e: sp.Expr, s: sp.Symbol, depth: int) -> str | None:
         if half == 0:
             continue
         symbols = sorted(half.free_symbols, key=lambda s: s.name)
-        if not _finite_points(half, symbols, 1) and Program([half], symbols):
+        if not _finite_points(half, symbols, 1):
             # nothing defined was found there: neither proved nor harmless
             return None
         reason = _prove(half, [], depth=depth + 1)
