@@ -128,12 +128,38 @@ def test_closed_ends_belong_to_the_domain():
         ("sqrt(x)**2 == x", {"x": "-1"}),
         ("log(x) - log(x) == 0", {"x": "-1"}),
         ("sin(asin(x)) == x", {"x": "2"}),
+        ("log(x, x) == 1", {"x": "-1"}),
+        ("log(1, x) == 0", {"x": "-1"}),
     ],
 )
 def test_what_sympy_cancels_still_limits_the_domain_of_the_typed_side(typed, witness):
     verdict = th.prove(typed)
     assert verdict.refuted
     assert verdict.witness == witness
+
+
+def test_a_logarithm_whose_base_may_be_one_keeps_its_condition():
+    # log(1)/log(1) is 0/0
+    assert th.prove("log(x, x) > 0", {"x": "positive"}).conditions == ("both sides are defined",)
+    assert th.prove("log(x, x) > 0", {"x": "(1, oo)"}).conditions == ()
+
+
+@pytest.mark.parametrize(
+    ("typed", "domain"),
+    [
+        # 0/0 at x = y = 0 alone, a point of the closed end
+        ("(x + y**2)/(x + y**2) == 1", "x >= 0"),
+        ("y**2/(x + y**2) <= 1", "x >= 0"),
+        # the end x = 0 has no value at all, for one side or for both
+        ("log(x) == 2*log(sqrt(x))", "x >= 0"),
+        ("x**(-y**2 - 1)*x == x**(-y**2)", "x >= 0"),
+        ("log(x)/log(x) + y/y == 2", "(x >= 0) & (y >= 0)"),
+    ],
+)
+def test_a_closed_end_without_a_value_becomes_a_condition_named_once(typed, domain):
+    verdict = th.prove(typed, domain=domain)
+    assert verdict.proved
+    assert verdict.conditions == ("both sides are defined",)
 
 
 @pytest.mark.parametrize("typed", ["x/x == 1", "x**2/x == x", "x/x > 0", "1/x*x*y == y"])

@@ -7,6 +7,7 @@ whose values are enclosed by balls. Everything else is UNDECIDED.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -89,24 +90,27 @@ def _with_ends(question: Statement, verdict: Verdict) -> Verdict:
         there = question.at_end(s, end)
         values = (there.left, there.right, *there.partial[0], *there.partial[1])
         if any(e.has(sp.nan, sp.zoo, sp.oo, -sp.oo) for e in values):
-            verdict = Verdict(
-                verdict.status,
-                verdict.method,
-                (*verdict.conditions, _DEFINED),
-                digits=verdict.digits,
-            )
+            verdict = _provided(verdict, _DEFINED)
             continue
         try:
             at = _with_ends(there, _inside(there))
         except DomainError:
             # neither side has a value there
+            verdict = _provided(verdict, _DEFINED)
             continue
         if at.refuted:
             witness = (at.witness or {}) | {s.name: str(end)}
             return Verdict(Status.REFUTED, at.method, witness=witness)
         if not at.proved:
             return Verdict(Status.UNDECIDED, f"at {s} = {end}: {at.method}", digits=at.digits)
+        # y**2/(x + y**2) has a value for all x > 0, and none at x = y = 0
+        verdict = _provided(verdict, *at.conditions)
     return verdict
+
+
+def _provided(verdict: Verdict, *conditions: str) -> Verdict:
+    """The verdict under further conditions, each of them named once."""
+    return replace(verdict, conditions=tuple(dict.fromkeys((*verdict.conditions, *conditions))))
 
 
 def _equality(question: Statement) -> Verdict:
@@ -167,7 +171,7 @@ def _with_domain(question: Statement, verdict: Verdict) -> Verdict:
     both, _ = unbounded(sp.Tuple(question.left, question.right, *typed), question.domain.ranges)
     if all(is_analytic(side, meromorphic=False) for side in both):
         return verdict
-    return Verdict(verdict.status, verdict.method, (*verdict.conditions, _DEFINED))
+    return _provided(verdict, _DEFINED)
 
 
 def _inequality(question: Statement) -> Verdict:
