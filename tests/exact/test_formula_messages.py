@@ -6,6 +6,7 @@ import flint
 import pytest
 import sympy as sp
 
+from tests.exact.test_parsing import label
 from theory.errors import FormulaError, UnknownName
 from theory.exact._formula_text import snippet
 from theory.exact.parsing import FUNCTIONS, _guarded, names_in, parse, parse_assignments
@@ -114,7 +115,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "message"), REFUSED.items(), ids=lambda v: ascii(v)[:30])
+@pytest.mark.parametrize(("text", "message"), REFUSED.items(), ids=label)
 def test_message_of_a_refused_formula(text: str, message: str) -> None:
     with pytest.raises(FormulaError) as caught:
         parse(text, SYMBOLS)
@@ -139,7 +140,7 @@ LONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "message"), LONG.items(), ids=lambda v: v[:30])
+@pytest.mark.parametrize(("text", "message"), LONG.items(), ids=label)
 def test_message_of_a_long_formula(text: str, message: str) -> None:
     with pytest.raises(FormulaError) as caught:
         parse(text, SYMBOLS)

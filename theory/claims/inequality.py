@@ -199,7 +199,11 @@ def _from_points(e: sp.Expr, depth: int, *, strict: bool) -> str | None:
         reason = _from_zero(e, s, depth, strict=strict)
         if reason is not None:
             return reason
-    slope = sp.diff(e, s)
+    try:
+        slope = sp.diff(e, s)
+    except ValueError:
+        # SymPy cannot differentiate everything; zeta is an example
+        return None
     for c in _CENTERS:
         if (s.is_positive and c <= 0) or spent():
             continue

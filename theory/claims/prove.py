@@ -29,6 +29,7 @@ from theory.claims.statement import (
 )
 from theory.errors import DomainError, UnsupportedFormula
 from theory.exact.budget import time_budget
+from theory.exact.parsing import parse
 from theory.exact.signs import is_analytic, unbounded
 from theory.exact.verdict import Status, Verdict
 from theory.exact.zero import is_zero
@@ -100,12 +101,26 @@ def _with_ends(question: Statement, verdict: Verdict) -> Verdict:
             continue
         if at.refuted:
             witness = (at.witness or {}) | {s.name: str(end)}
-            return Verdict(Status.REFUTED, at.method, witness=witness)
+            return Verdict(Status.REFUTED, at.method, witness=_completed(question, witness))
         if not at.proved:
             return Verdict(Status.UNDECIDED, f"at {s} = {end}: {at.method}", digits=at.digits)
         # y**2/(x + y**2) has a value for all x > 0, and none at x = y = 0
         verdict = _provided(verdict, *at.conditions)
     return verdict
+
+
+def _completed(question: Statement, witness: dict[str, str]) -> dict[str, str]:
+    """The witness with a value for the symbols that have cancelled at the end, as y in 0*y."""
+    lost = [s for s in question.symbols if s.name not in witness]
+    there = question
+    for s in question.symbols:
+        if s.name in witness:
+            there = there.at_end(s, parse(witness[s.name], {}))
+    sides = (there.left, there.right, *there.partial[0], *there.partial[1])
+    for point in there.domain.points(lost, _POINTS):
+        if not any(undefined_at(e, point) for e in sides):
+            return dict(sorted((witness | names_of(point)).items()))
+    return witness
 
 
 def _provided(verdict: Verdict, *conditions: str) -> Verdict:
