@@ -199,10 +199,9 @@ def _from_points(e: sp.Expr, depth: int, *, strict: bool) -> str | None:
         reason = _from_zero(e, s, depth, strict=strict)
         if reason is not None:
             return reason
-    try:
-        slope = sp.diff(e, s)
-    except ValueError:
-        # SymPy cannot differentiate everything; zeta is an example
+    slope = sp.diff(e, s)
+    if slope.has(sp.Derivative):
+        # zeta, for one: SymPy cannot even substitute into what it leaves
         return None
     for c in _CENTERS:
         if (s.is_positive and c <= 0) or spent():
