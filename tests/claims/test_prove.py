@@ -339,7 +339,8 @@ def test_each_closed_end_is_asked():
     assert th.prove("exp(x + y) > 0", {"x": "[0, 1]", "y": "[0, 1]"}).conditions == ()
     # the end x = 0 has no value; the other one is a counterexample
     assert th.prove("1/x > 1/2", {"x": "[0, 2]"}).witness == {"x": "2"}
-    # an end of a symbol that does not occur
+    # ends of symbols that do not occur
+    assert th.prove("y > 0", domain="(x >= 0) & (y >= 0)").witness == {"y": "0"}
     assert th.prove("y > -1", {"y": "[0, 1]"}, "(x >= 0) & (y < 1/2)").proved
 
 
@@ -366,6 +367,19 @@ def test_a_condition_is_named_where_a_side_may_have_no_value(typed, assume, ever
     verdict = th.prove(typed, assume)
     assert verdict.proved
     assert verdict.conditions == (() if everywhere else ("both sides are defined",))
+
+
+def test_conditions_of_what_sympy_builds():
+    x = sp.Symbol("x", real=True)
+    condition = ("both sides are defined",)
+    assert th.prove(sp.Eq(x + 1, (x**2 - 1) / (x - 1))).conditions == condition
+    # 0*log(0) at the end
+    left, right = x * sp.log(x**2), 2 * x * sp.log(x)
+    verdict = th.prove(sp.Eq(left, right, evaluate=False), {"x": "nonnegative"})
+    assert verdict.proved and verdict.conditions == condition
+    # no value at x = 0 for any y
+    verdict = th.prove("log((x - 1 - y**2)**3) == 3*log(x - 1 - y**2)", domain="x >= 0")
+    assert verdict.proved and verdict.conditions == condition
 
 
 def test_the_counterexample_is_an_exact_point_for_each_symbol():

@@ -85,6 +85,7 @@ LIMITS = {
     "parentheses": ("(" * 60 + "x" + ")" * 60, "(" * 61 + "x" + ")" * 61),
     "signs": ("-" * 59 + "x", "-" * 60 + "x"),
     "calls": ("Abs(" * 59 + "u" + ")" * 59, "Abs(" * 60 + "u" + ")" * 60),
+    "operations and values": ("-" + "+".join(["x"] * 300), "--" + "+".join(["x"] * 300)),
     "terms": ("+".join(["x"] * 300), "+".join(["x"] * 301)),
     "arguments": (f"max({','.join('xyuvnxyu')})", f"max({','.join('xyuvnxyuv')})"),
     "smallest number of arguments": ("log(u)", "log()"),

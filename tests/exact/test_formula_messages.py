@@ -109,6 +109,12 @@ REFUSED = {
     "x + 1e200*1e200": 'Expected numbers of at most 1e300 in absolute value, at "1e200*1e200"',
     "x + 1e-200*1e-200": "Expected numbers of at least 1e-300 in absolute value, or zero, "
     'at "1e-200*1e-200"',
+    "x + 0.1e-300": "Expected numbers of at least 1e-300 in absolute value, or zero, "
+    'at "0.1e-300"',
+    "x + (u**8)**9": 'Expected exponents of at most 64, at "(u**8)**9"',
+    "x + u**40*u**40": 'Expected exponents of at most 64, at "u**40*u**40"',
+    "1 + u**(999*log(3)/log(u))": 'The exponential is too large, at "u**(999*log(3)/log(u))"',
+    "1 + log(0, u)": 'Expected a finite real value, at "log(0, u)"',
     "x*sin(y*acosh(1 + 1/10**30))": "SymPy takes the number "
     "acosh(1000000000000000000000000000001/1000000000000000000000000000000) for zero; "
     'simplify it, at "sin(y*acosh(1 + 1/10**30))"',

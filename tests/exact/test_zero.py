@@ -168,6 +168,11 @@ def test_identity_of_branches_is_proved(name: str) -> None:
     assert is_zero(TRUE[name]).proved
 
 
+def arctangents(e: sp.Expr) -> sp.Expr:
+    """Zero for e > 0 and pi for e < 0, with a derivative that is zero."""
+    return sp.atan(e) + sp.atan(1 / e) - sp.pi / 2
+
+
 # In `is_zero` a counterexample is looked for first, so that these arguments rarely see what is
 # false; they are sound on their own.
 NEVER = FALSE | {
@@ -178,6 +183,8 @@ NEVER = FALSE | {
     "zero at one and at two": (x - 1) * (x - 2) * (2 * x - 1),
     "zero at the origin": z * (z - 1),
     "zero on the diagonal": x - y,
+    "constant, and one": arctangents(x) + 1,
+    "zero but for the origin, where it is one": 1 - sp.sign(X) ** 2,
     "constant, and not zero": sp.atan(x) + sp.atan(1 / x) - sp.pi / 3,
     "constant on each half line": sp.atan(t) + sp.atan(1 / t) - sp.pi / 2,
     "sign(t) = 1": sp.sign(t) - 1,
@@ -206,11 +213,6 @@ REGIONS = "region by region in the sign of"
 SAME = "both sides are the same expression"
 m = sp.Symbol("m", negative=True)
 Z = sp.Symbol("Z", real=True, nonzero=True)
-
-
-def arctangents(e: sp.Expr) -> sp.Expr:
-    """Zero for e > 0 and pi for e < 0, with a derivative that is zero."""
-    return sp.atan(e) + sp.atan(1 / e) - sp.pi / 2
 
 
 METHODS = [
@@ -299,7 +301,7 @@ def test_sample_points_fit_the_symbols_and_come_in_three_sizes() -> None:
 
 
 s = sp.Symbol("s", nonnegative=True)
-r0 = sp.Symbol("r", nonpositive=True)
+r0, z0 = sp.symbols("r z0", nonpositive=True)
 
 
 @pytest.mark.parametrize(
@@ -332,6 +334,7 @@ def test_a_closed_end_can_be_the_only_counterexample(
         sqrt(s**4 * r0**2) + s**2 * r0,
         # no value at the end
         log(s**2) - 2 * log(s),
+        log(s) * (sp.cos(X) ** 2 + sp.sin(X) ** 2 - 1),
         log(s * x) - log(s) - log(x),
     ],
     ids=str,
@@ -343,6 +346,9 @@ def test_identity_on_a_closed_half_line(e: sp.Expr) -> None:
 def test_the_witness_of_a_closed_half_line_is_on_it() -> None:
     assert sp.Rational(is_zero(sp.sin(s) - s).witness["s"]) > 0
     assert sp.Rational(is_zero(sp.sin(r0) - r0).witness["r"]) < 0
+    edge = R(1, 20)
+    narrow = is_zero(sqrt(edge - s) - sqrt(edge) + s)
+    assert narrow.refuted and 0 < sp.Rational(narrow.witness["s"]) <= edge
 
 
 def test_an_end_that_is_left_open_leaves_the_whole_open() -> None:
@@ -380,6 +386,9 @@ def test_the_witness_is_inside_of_the_interval(e: sp.Expr, interval: tuple[objec
         sp.sign(s) * sp.sign(r0) + 1,
         sp.sign(r0) * log(-r0 - 2) + sp.sign(s) * log(s - 2) + 5,
         sp.sign(s) * log(5 - s) * Y + X + 1,
+        # zero inside; at s = 0 one, without the other symbol, which must be negative, or above 5
+        sp.sign(s) * (sp.sin(z0) ** 2 + sp.cos(z0) ** 2 - 1) + 1 - sp.sign(s),
+        sp.sign(s) * (log((X - 5) ** 2) - 2 * log(X - 5)) + 1 - sp.sign(s),
     ],
     ids=str,
 )
