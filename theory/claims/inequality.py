@@ -200,6 +200,9 @@ def _from_points(e: sp.Expr, depth: int, *, strict: bool) -> str | None:
         if reason is not None:
             return reason
     slope = sp.diff(e, s)
+    if slope.has(sp.Derivative):
+        # zeta, for one: SymPy cannot even substitute into what it leaves
+        return None
     for c in _CENTERS:
         if (s.is_positive and c <= 0) or spent():
             continue

@@ -31,6 +31,7 @@ from theory.claims.statement import (
 )
 from theory.errors import DomainError, UnsupportedFormula
 from theory.exact.budget import time_budget
+from theory.exact.parsing import parse
 from theory.exact.signs import is_analytic, unbounded
 from theory.exact.verdict import Status, Verdict
 from theory.exact.zero import is_zero
@@ -103,24 +104,41 @@ def _with_ends(question: Statement, verdict: Verdict) -> Verdict:
         there = question.at_end(s, end)
         values = (there.left, there.right, *there.partial[0], *there.partial[1])
         if any(e.has(sp.nan, sp.zoo, sp.oo, -sp.oo) for e in values):
-            verdict = Verdict(
-                verdict.status,
-                verdict.method,
-                (*verdict.conditions, _DEFINED),
-                digits=verdict.digits,
-            )
+            verdict = _provided(verdict, _DEFINED)
             continue
         try:
             at = _with_ends(there, _inside(there))
         except DomainError:
             # neither side has a value there
+            verdict = _provided(verdict, _DEFINED)
             continue
         if at.refuted:
             witness = (at.witness or {}) | {s.name: str(end)}
-            return Verdict(Status.REFUTED, at.method, witness=witness)
+            return Verdict(Status.REFUTED, at.method, witness=_completed(question, witness))
         if not at.proved:
             return Verdict(Status.UNDECIDED, f"at {s} = {end}: {at.method}", digits=at.digits)
+        # y**2/(x + y**2) has a value for all x > 0, and none at x = y = 0
+        verdict = _provided(verdict, *at.conditions)
     return verdict
+
+
+def _completed(question: Statement, witness: dict[str, str]) -> dict[str, str]:
+    """The witness with a value for the symbols that have cancelled at the end, as y in 0*y."""
+    lost = [s for s in question.symbols if s.name not in witness]
+    there = question
+    for s in question.symbols:
+        if s.name in witness:
+            there = there.at_end(s, parse(witness[s.name], {}))
+    sides = (there.left, there.right, *there.partial[0], *there.partial[1])
+    for point in there.domain.points(lost, _POINTS):
+        if not any(undefined_at(e, point) for e in sides):
+            return dict(sorted((witness | names_of(point)).items()))
+    return witness
+
+
+def _provided(verdict: Verdict, *conditions: str) -> Verdict:
+    """The verdict under further conditions, each of them named once."""
+    return replace(verdict, conditions=tuple(dict.fromkeys((*verdict.conditions, *conditions))))
 
 
 def _equality(question: Statement) -> Verdict:
@@ -181,7 +199,7 @@ def _with_domain(question: Statement, verdict: Verdict) -> Verdict:
     both, _ = unbounded(sp.Tuple(question.left, question.right, *typed), question.domain.ranges)
     if all(is_analytic(side, meromorphic=False) for side in both):
         return verdict
-    return Verdict(verdict.status, verdict.method, (*verdict.conditions, _DEFINED))
+    return _provided(verdict, _DEFINED)
 
 
 def _inequality(question: Statement) -> Verdict:

@@ -528,6 +528,10 @@ class _Builder:
             self.check_zeros(node, arguments)
             value = self.checked(node, entry.build(*arguments), None)
             self.partial.append(value.expr)
+            if name == "log" and len(values) == 2:
+                # log(x, x) is log(x)/log(x), which SymPy cancels
+                logarithms = [sp.log(a) for a in arguments]
+                self.partial += [*logarithms, 1 / logarithms[1]]
             return value
         return self.number_call(node, name, entry, arguments, numbers)
 

@@ -17,7 +17,7 @@ from flint import arb
 
 from theory.errors import DomainError, UnsupportedFormula
 from theory.exact.assumptions import Ranges
-from theory.exact.balls import Program, accurate_digits, precision, rational_ball
+from theory.exact.balls import Program, accurate_digits, enclose, precision, rational_ball
 from theory.exact.budget import time_budget
 from theory.exact.field import Field, NormalFormError
 from theory.exact.signs import is_analytic, unbounded
@@ -138,7 +138,11 @@ class _Question:
         self.tried: list[str] = []
 
     def answer(self) -> Verdict:
-        refuted, points = self._refute()
+        try:
+            refuted, points = self._refute()
+        except UnsupportedFormula as error:
+            self.tried.append(str(error))
+            refuted, points = None, None
         if refuted is not None:
             return refuted
         if points is not None and not points:
@@ -149,19 +153,37 @@ class _Question:
         self.tried.append("normal form, norm over conjugates, derivative")
         return self._support(points)
 
-    def _witness(self, point: Point) -> dict[str, str]:
-        out = {}
-        for s in sorted(self.original.free_symbols, key=lambda s: s.name):
-            value = self.back[s].subs(point) if s in self.back else point.get(s, s)
-            out[s.name] = str(value)
-        return out
+    def _witness(self, point: Point) -> dict[str, str] | None:
+        """The point in the user's symbols; None when the original has no value there.
 
-    def _refute(self) -> tuple[Verdict | None, list[Point] | None]:
-        try:
-            program = Program([self.e], self.symbols)
-        except UnsupportedFormula as error:
-            self.tried.append(str(error))
-            return None, None
+        A symbol that SymPy has cancelled on the way may have any value where the original has one.
+        """
+        symbols = sorted(self.original.free_symbols, key=lambda s: s.name)
+        values = {
+            s: self.back[s].xreplace(point) if s in self.back else point.get(s, s) for s in symbols
+        }
+        lost = sorted(set().union(*(v.free_symbols for v in values.values())), key=str)
+        if not lost:
+            return {s.name: str(v) for s, v in values.items()}
+        for choice in itertools.islice(sample_points(lost), 24):
+            if any(
+                (s.is_nonnegative and v < 0) or (s.is_nonpositive and v > 0)
+                for s, v in choice.items()
+            ):
+                continue
+            chosen = {s: v.xreplace(choice) for s, v in values.items()}
+            if self._differs_at(chosen):
+                return {s.name: str(v) for s, v in chosen.items()}
+        return None
+
+    def _differs_at(self, values: dict[sp.Symbol, sp.Expr]) -> bool:
+        """Whether the original is proved to be a real number other than zero there."""
+        with precision(320):
+            value = enclose(self.original, {s: enclose(v, {}) for s, v in values.items()})
+        return isinstance(value, arb) and value.is_finite() and not value.contains(0)
+
+    def _refute(self) -> tuple[Verdict | None, list[Point]]:
+        program = Program([self.e], self.symbols)
         good: list[Point] = []
         if self.symbols:
             signed = sum(1 for s in self.symbols if not (s.is_positive or s.is_negative))
@@ -178,17 +200,23 @@ class _Question:
             else:
                 continue
             if not value.contains(0):
-                return self._refutation(point, value), good
+                refuted = self._refutation(point, value)
+                if refuted is not None:
+                    return refuted, good
+                continue
             good.append(point)
             if len(good) >= enough:
                 break
         return None, good
 
-    def _refutation(self, point: Point, value: arb) -> Verdict:
+    def _refutation(self, point: Point, value: arb) -> Verdict | None:
+        witness = self._witness(point)
+        if witness is None:
+            return None
         return Verdict(
             Status.REFUTED,
             f"the difference is {value.str(10, radius=False)} there, enclosed away from zero",
-            witness=self._witness(point),
+            witness=witness,
         )
 
     def _support(self, points: list[Point] | None) -> Verdict:
@@ -199,12 +227,14 @@ class _Question:
         program = Program([self.e], self.symbols)
         digits = None
         for point in points[:4]:
-            bits = 512
+            bits = min(512, self.bits)
             while bits <= self.bits:
                 with precision(bits):
                     value = program([rational_ball(point[s]) for s in self.symbols])[0]
                     if value.is_finite() and not value.contains(0):
-                        return self._refutation(point, value)
+                        refuted = self._refutation(point, value)
+                        if refuted is not None:
+                            return refuted
                 bits *= 2
             with precision(64):
                 size = abs(value).upper()
@@ -316,7 +346,7 @@ def _prove_by_regions(e: sp.Expr, s: sp.Symbol, depth: int) -> str | None:
         if half == 0:
             continue
         symbols = sorted(half.free_symbols, key=lambda s: s.name)
-        if not _finite_points(half, symbols, 1) and Program([half], symbols):
+        if not _finite_points(half, symbols, 1):
             # nothing defined was found there: neither proved nor harmless
             return None
         reason = _prove(half, [], depth=depth + 1)
