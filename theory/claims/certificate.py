@@ -139,10 +139,10 @@ class _Search(Algebra):
             return
         if t[0] == "LambertW":
             self.prover.sign(t[1])
-        known = len(self.pairs)
+        before = len(self.pairs)
         self.emit("function", *t)
-        if len(self.pairs) > known:
-            self.finest[known] = known
+        if len(self.pairs) > before:
+            self.finest[before] = before
 
     def _find_turn(self, t: Term) -> bool:
         part = float(at_precision(128, mul(t, power("pi", -1)), {}).mid())
