@@ -25,6 +25,7 @@ from theory.claims.replay import digest
 from theory.claims.statement import (
     Statement,
     names_of,
+    partial_functions,
     read_statement,
     undefined_at,
     value_at,
@@ -171,10 +172,17 @@ def _refuted_inside(question: Statement) -> Verdict:
 
 def _defined_on_one_side(question: Statement) -> Verdict | None:
     """REFUTED when one side has a real value at an exact point and the other has none."""
+    sides = zip((question.left, question.right), question.partial, strict=True)
+    found = [
+        dict.fromkeys(f for e in (side, *typed) for f in partial_functions(e))
+        for side, typed in sides
+    ]
+    if found[0].keys() == found[1].keys():
+        # what has no value on one side has none on the other
+        return None
     for point in question.domain.points(question.symbols, _POINTS):
         reasons = [
-            next(filter(None, (undefined_at(e, point) for e in (side, *typed))), None)
-            for side, typed in zip((question.left, question.right), question.partial, strict=True)
+            next(filter(None, (f.undefined_at(point) for f in side)), None) for side in found
         ]
         for i, there in enumerate((question.left, question.right)):
             reason = reasons[1 - i]

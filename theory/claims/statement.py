@@ -22,6 +22,7 @@ __all__ = [
     "Point",
     "Statement",
     "names_of",
+    "partial_functions",
     "read_assumptions",
     "read_expression",
     "read_statement",
@@ -163,31 +164,52 @@ def value_at(e: sp.Expr, point: Point, bits: int = 256) -> arb | None:
     return value if isinstance(value, arb) and value.is_finite() else None
 
 
-def undefined_at(e: sp.Expr, point: Point) -> str | None:
-    """Why an expression certainly has no real value at an exact point; None when it may have one.
+@dataclass(frozen=True)
+class PartialFunction:
+    """A function value or power in an expression, and where its argument has to lie."""
+
+    node: sp.Expr
+    argument: sp.Expr
+    low: int
+    high: int | None = None
+
+    def undefined_at(self, point: Point) -> str | None:
+        """Why it certainly has no real value at an exact point; None when it may have one."""
+        if self.node.is_Pow:
+            exponent = self.node.exp.xreplace(point)
+            if not exponent.is_Rational or exponent.is_Integer:
+                return None
+        free = self.argument.free_symbols
+        value = value_at(self.argument, {s: v for s, v in point.items() if s in free})
+        if value is None or not (value < self.low or (self.high is not None and value > self.high)):
+            return None
+        return f"{self.node} of {value.str(6, radius=False)}"
+
+
+def partial_functions(e: sp.Expr) -> tuple[PartialFunction, ...]:
+    """The logarithms, roots, ... in an expression that are not defined everywhere.
 
     Division by zero does not count: an identity is about all points that are not poles.
     """
     if e.has(sp.Piecewise):
-        return None
+        return ()
+    out: dict[sp.Expr, PartialFunction] = {}
     for node in sp.preorder_traversal(e):
         if isinstance(node, sp.log):
-            argument, low, high = node.args[0], 0, None
+            if not (node.args[0].is_Symbol and node.args[0].is_positive):
+                out[node] = PartialFunction(node, node.args[0], 0)
         elif node.is_Pow and not node.exp.is_integer and not node.base.is_positive:
-            exponent = node.exp.xreplace(point)
-            if not exponent.is_Rational or exponent.is_Integer:
-                continue
-            argument, low, high = node.base, 0, None
+            out[node] = PartialFunction(node, node.base, 0)
         elif isinstance(node, sp.asin | sp.acos | sp.atanh):
-            argument, low, high = node.args[0], -1, 1
+            out[node] = PartialFunction(node, node.args[0], -1, 1)
         elif isinstance(node, sp.acosh):
-            argument, low, high = node.args[0], 1, None
-        else:
-            continue
-        value = value_at(argument, point)
-        if value is not None and (value < low or (high is not None and value > high)):
-            return f"{node} of {value.str(6, radius=False)}"
-    return None
+            out[node] = PartialFunction(node, node.args[0], 1)
+    return tuple(out.values())
+
+
+def undefined_at(e: sp.Expr, point: Point) -> str | None:
+    """Why an expression has no real value at an exact point; None when it may have one."""
+    return next(filter(None, (f.undefined_at(point) for f in partial_functions(e))), None)
 
 
 def names_of(point: Point) -> dict[str, str]:
