@@ -17,6 +17,7 @@ from tests.claims.adversarial import cases
 from theory.claims.certificate import NoCertificate
 from theory.claims.claim import claim_of, claim_text
 from theory.claims.replay import Rejected, digest, replay
+from theory.claims.replay.terms import ball
 from theory.cli import main
 
 PROVED: list[tuple[str, dict[str, str]]] = [
@@ -163,11 +164,39 @@ FORGERIES: list[tuple[str, dict[str, str], list[Any]]] = [
 
 @pytest.mark.parametrize(("text", "assume", "steps"), FORGERIES)
 def test_forged_proof_is_rejected(text: str, assume: dict[str, str], steps: list[Any]) -> None:
-    forged = _sealed(
-        claim_of(text, assume), "PROVED", {"steps": steps, "everywhere": False, "ends": []}
-    )
+    claim = claim_of(text, assume)
+    proof = {"steps": steps, "everywhere": False, "ends": [], "somewhere": {"x": 3}}
     with pytest.raises(Rejected):
-        replay(forged)
+        replay(_sealed(claim, "PROVED", proof))
+
+
+def test_point_without_values_refutes_nothing() -> None:
+    # exp is positive wherever it has a value, and exp(log(-1)) has none
+    claim = claim_of("exp(log(x))*x > 0")
+    with pytest.raises(Rejected, match="no value"):
+        replay(_sealed(claim, "REFUTED", {"point": {"x": -1}, "steps": []}))
+
+
+def test_claim_about_nothing_is_not_proved() -> None:
+    claim = claim_of("exp(log(x)) > 0", {"x": "negative"})
+    proof = {"steps": [], "everywhere": False, "ends": [], "somewhere": {"x": -1}}
+    with pytest.raises(Rejected, match="no value"):
+        replay(_sealed(claim, "PROVED", proof))
+
+
+@pytest.mark.parametrize(
+    "t",
+    [
+        ["Ei", 0],
+        ["exp", ["Ei", 0]],
+        ["^", 0, -1],
+        ["log", 0],
+        ["^", ["gamma", 0], -1],
+        ["erfinv", 1],
+    ],
+)
+def test_what_has_no_value_has_no_finite_ball(t: Any) -> None:
+    assert not ball(t, {}).is_finite()
 
 
 @pytest.mark.parametrize(

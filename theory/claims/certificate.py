@@ -17,7 +17,7 @@ from flint import arb, fmpq, fmpq_mat, fmpz_mpoly
 
 from theory.claims.claim import claim_of, term_of
 from theory.claims.prove import prove
-from theory.claims.replay import Rejected, digest, read, replay
+from theory.claims.replay import Rejected, digest, has_value, read, replay
 from theory.claims.replay.algebra import Algebra
 from theory.claims.replay.facts import NEGATIVE, POSITIVE, ZERO, Context, at_precision, undefined
 from theory.claims.replay.steps import RULES
@@ -830,7 +830,10 @@ def certificate(
     with time_budget(seconds):
         try:
             basic = read(claim)
-            proof = _proof(basic, verdict) if verdict.proved else _refutation(basic, verdict)
+            if verdict.proved:
+                proof = _proof(basic, verdict) | {"somewhere": _somewhere(basic)}
+            else:
+                proof = _refutation(basic, verdict)
         except (Rejected, ArithmeticError) as error:
             raise NoCertificate(f"No steps were found for: {verdict} ({error})") from error
     record = {
@@ -883,6 +886,16 @@ def _proof(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
         }
         ends.append(_proof(there, verdict))
     return {"steps": prover.steps, "everywhere": everywhere, "ends": ends}
+
+
+def _somewhere(claim: Mapping[str, Any]) -> dict[str, Term]:
+    """A point of the domain where both sides have values."""
+    context = Context(claim["ranges"])
+    sample = _sample(claim["ranges"])
+    for point in (sample, *_points(context, sample), *_spread(claim["ranges"])):
+        if all(has_value(substitute(claim[side], point)) for side in ("left", "right")):
+            return point
+    raise Rejected("no point where both sides have values")
 
 
 def _refutation(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from theory.claims.replay.steps import (
 )
 from theory.claims.replay.terms import (
     Rejected,
+    Term,
     add,
     demand,
     key,
@@ -73,7 +74,11 @@ def replay(record: Mapping[str, Any]) -> str:
         sealed = {k: v for k, v in record.items() if k != "seal"}
         demand(record["seal"] == digest(sealed), "the seal is broken")
         demand(verdict in ("PROVED", "REFUTED") and claim["operator"] in _HOLDS, "no verdict")
-        (_proved if verdict == "PROVED" else _refuted)(read(claim), proof)
+        if verdict == "PROVED":
+            _proved(read(claim), proof)
+            _somewhere(read(claim), proof["somewhere"])
+        else:
+            _refuted(read(claim), proof)
     except Rejected:
         raise
     except (
@@ -107,7 +112,7 @@ def read(claim: Mapping[str, Any]) -> dict[str, Any]:
         demand(re.fullmatch(r"[A-Za-z]\w*", x) and x not in ("pi", "E"), f"{x} is no name")
         demand(whole in ([], ["integer"]), f"{x} is of no known kind")
     for r in ranges.values():
-        demand(not any(variables(e) for e in r[:2] if e is not None), "a bound is not a number")
+        demand(all(has_value(e) for e in r[:2] if e is not None), "a bound is not a number")
         gap = POSITIVE if None in r[:2] else Context({}).sign(add(r[1], mul(-1, r[0])))
         demand(gap == POSITIVE, "an empty interval")
     return {
@@ -152,6 +157,18 @@ def _proved(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
         _proved(there, proof["ends"][i])
 
 
+def _somewhere(claim: Mapping[str, Any], point: Mapping[str, Term]) -> None:
+    """A claim is about something: both sides have values at a point of the open domain."""
+    inside(Context(claim["ranges"]), point)
+    for side in (claim["left"], claim["right"]):
+        demand(has_value(substitute(side, point)), "the sides have no value at the point")
+
+
+def has_value(t: Term) -> bool:
+    """Whether a constant term has a finite real value."""
+    return not variables(t) and bool(at_precision(BITS[1], t, {}).is_finite())
+
+
 def _refuted(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
     left, right, ranges = claim["left"], claim["right"], claim["ranges"]
     point = {x: written_out(value) for x, value in proof["point"].items()}
@@ -162,13 +179,15 @@ def _refuted(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
     open_ranges = Context({x: r for x, r in ranges.items() if x not in at_end}, context.facts)
     inside(open_ranges, {x: value for x, value in point.items() if x not in at_end})
     for operator, t in claim["relations"]:
-        s = context.sign(substitute(t, point))
-        demand(s in _SIGNS[operator], "the point is not in the domain")
-    there = [substitute(e, point) for e in (left, right)]
+        there = substitute(t, point)
+        holds = context.sign(there) in _SIGNS[operator] and has_value(there)
+        demand(holds, "the point is not in the domain")
+    sides = [substitute(e, point) for e in (left, right)]
     side = proof.get("undefined")
     if side is None:
-        s = context.sign(add(there[0], mul(-1, there[1])))
+        demand(all(map(has_value, sides)), "the sides have no value at the point")
+        s = context.sign(add(sides[0], mul(-1, sides[1])))
         demand(s in _FAILS[claim["operator"]], "no counterexample")
         return
-    demand(claim["operator"] == "==" and undefined(context, there[side]), "both sides have values")
-    demand(at_precision(BITS[1], there[1 - side], {}).is_finite(), "neither side has a value")
+    demand(claim["operator"] == "==" and undefined(context, sides[side]), "both sides have values")
+    demand(has_value(sides[1 - side]), "neither side has a value")

@@ -221,7 +221,8 @@ def inside(context: Context, point: Mapping[str, Term]) -> None:
     demand(set(point) == set(context.ranges), "a point of other names")
     for x, value in point.items():
         lower, upper, *whole = context.ranges[x]
-        demand(not variables(value), "not a point")
+        finite = not variables(value) and at_precision(BITS[0], value, {}).is_finite()
+        demand(finite, "not a point")
         if lower is not None:
             demand(context.sign(add(value, mul(-1, lower))) == POSITIVE, f"{x} is too small")
         if upper is not None:

@@ -66,7 +66,9 @@ def power(a: Term, b: Term) -> Term:
     if q == 1:
         return a
     if p is not None and q is not None and q.denominator == 1 and abs(q) <= 64 and (p or q > 0):
-        return literal(p ** int(q))
+        size = max(abs(p.numerator), p.denominator).bit_length()
+        if size <= 4096:
+            return literal(p ** int(q))
     return ["^", a, b]
 
 
@@ -171,6 +173,12 @@ def ball(t: Term, env: Mapping[str, arb]) -> arb:
     if isinstance(t, str):
         return arb.pi() if t == "pi" else env[t]
     args = [ball(a, env) for a in t[1:]]
+    # exp(-oo) = 0 is finite, and no value
+    value = _applied(t, args) if all(a.is_finite() for a in args) else arb("nan")
+    return value if value.is_finite() else arb("nan")
+
+
+def _applied(t: Term, args: list[arb]) -> arb:
     if t[0] in ("+", "*"):
         total = args[0]
         for a in args[1:]:
@@ -185,6 +193,7 @@ def ball(t: Term, env: Mapping[str, arb]) -> arb:
     if q is None:
         return (args[1] * base.log()).exp()
     if q.denominator == 1:
+        demand(abs(q) <= 10_000 or not base.contains(0), "a large power of a ball around zero")
         whole = base ** abs(int(q)) if not base.contains(0) else math.prod([base] * abs(int(q)))
         return arb(whole) if q >= 0 else 1 / arb(whole)
     return base.root(q.denominator) ** int(q.numerator) if not base < 0 else arb("nan")
