@@ -229,24 +229,3 @@ def test_command_line_writes_and_replays(tmp_path: Path) -> None:
     rejected = CliRunner().invoke(main, ["replay", str(file)])
     assert rejected.exit_code == 1
     assert "REJECTED" in rejected.output
-
-
-@pytest.mark.slow
-def test_sample_of_the_adversarial_corpus_replays() -> None:
-    without = []
-    decided = 0
-    for case in cases()[11::40]:
-        try:
-            verdict = th.prove(case.text, dict(case.assume))
-        except th.TheoryError:
-            continue
-        if verdict.undecided:
-            continue
-        decided += 1
-        try:
-            _replays(case.text, dict(case.assume), str(verdict.status))
-        except NoCertificate:
-            without.append(case.text)
-    assert decided > 50
-    # arguments that the checker has no rule for; a certificate is refused then, never wrong
-    assert len(without) <= decided // 10, without

@@ -134,7 +134,7 @@ def test_errors(conjecture, options, error):
 # -------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(st.data())
 def test_drawn_parametrizations_have_starts_at_which_they_move(data):
     formula = data.draw(strategies.parametrizations())
@@ -144,7 +144,7 @@ def test_drawn_parametrizations_have_starts_at_which_they_move(data):
     assert any(sp.N(e.subs(at), 30) != 0 for e in rho.gradient())
 
 
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(st.data())
 def test_balanced_starts_are_balanced(data):
     formula = data.draw(strategies.parametrizations(2))
@@ -152,7 +152,7 @@ def test_balanced_starts_are_balanced(data):
     assert len(set(data.draw(strategies.starts(formula, balanced=False)).values())) == 2
 
 
-@settings(max_examples=12)
+@settings(max_examples=4)
 @given(st.data(), st.booleans())
 def test_drawn_data_fit_their_loss(data, consistent):
     pair = data.draw(strategies.pairs())
@@ -169,7 +169,7 @@ def test_drawn_data_fit_their_loss(data, consistent):
         assert A.rank() == A.row_join(y).rank()
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(st.data())
 def test_points_lie_in_the_domain(data):
     order = Conjecture("order", "u >= v", {"u": "(1/3, 2/5]", "v": "positive"}, "u*v > 1 & w < u")
@@ -178,7 +178,7 @@ def test_points_lie_in_the_domain(data):
     assert point["v"] > 0 and point["u"] * point["v"] > 1 and point["w"] < point["u"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(st.data())
 def test_rationals_keep_their_ends(data):
     low, high = sp.sqrt(2), sp.sqrt(2) + sp.Rational(1, 10**6)
