@@ -130,7 +130,7 @@ def text_of(t: Term) -> str:
     Examples
     --------
     >>> text_of(["*", "1/2", ["^", ["+", "x", -1], 2]])
-    '(1/2)*(x + (-1))**2'
+    '(1/2)*((x + (-1))**2)'
     """
     q = number(t)
     if q is not None:
@@ -173,7 +173,7 @@ def claim_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
     --------
     >>> text = claim_text(claim_of("x/x <= 1", {"x": "positive"}))
     >>> text
-    ('1 >= x*x**(-1)', {'x': 'positive'}, '')
+    ('1 >= x*(x**(-1))', {'x': 'positive'}, '')
     >>> digest(claim_of(*text)) == digest(claim_of("x/x <= 1", {"x": "positive"}))
     True
     """
