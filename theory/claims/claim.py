@@ -171,6 +171,7 @@ def claim_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
 
     Examples
     --------
+    >>> from theory.claims.replay import digest
     >>> text = claim_text(claim_of("x/x <= 1", {"x": "positive"}))
     >>> text
     ('1 >= x*(x**(-1))', {'x': 'positive'}, '')
