@@ -33,6 +33,7 @@ CONVEX = [
     ("x**3 + y**2", {"x": POSITIVE}, {}),
     ("-x**a*y**(1 - a)", POSITIVE, {"a": "(0, 1)"}),
     ("a*x**2 + b*y**2 + 2*c*x*y", LINE, {"a": "(1, oo)", "b": "(1, oo)", "c": "(-1, 1)"}),
+    ("x*log(x/y)/3 + 3*log(exp(x) + exp(y)) - 3*sqrt(x*y)", POSITIVE, {}),
     ("-log(1 - x - y)", "x > 0 & y > 0 & x + y < 1", {}),
 ]
 NOT_CONVEX = [

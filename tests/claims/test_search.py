@@ -32,6 +32,7 @@ SIMPLE = [
     (Conjecture("order", "u <= v", {"u": "positive", "v": "positive"}), {"u": "2", "v": "1"}),
     (Conjecture("primes", "n**2 + n + 41 != 41*43", {"n": "positive integer"}), {"n": "41"}),
     (Conjecture("powers", "2**n > n**3", {"n": "positive integer"}), {"n": "2"}),
+    (Conjecture("digits", "n != 3", {"n": "positive integer"}, "2**n > 5"), {"n": "3"}),
     (Conjecture("hyperbola", "x + y >= 2 + 1/1000", {"x": "positive"}, "x*y == 1"),
      {"x": "1", "y": "1"}),
     (Conjecture("closed", "x**2 < x", {"x": "(0, 1]"}), {"x": "1"}),
@@ -104,6 +105,14 @@ def test_the_same_seed_gives_the_same_answer_in_another_process():
 
 def test_a_search_is_never_a_proof():
     assert not th.search("x == x").proved
+
+
+def test_a_point_is_made_simple_in_the_time_that_is_left():
+    bent = Conjecture(
+        "bent", "2*x**2*y**2 + log(exp(x) + exp(y)) + 2*sin(x + y)", question="convex"
+    )
+    witness = th.search(bent, examples=60, seconds=4).witness
+    assert all(abs(sp.Rational(v)) < 100 for v in witness.values())
 
 
 def test_a_search_that_has_no_time_says_so():

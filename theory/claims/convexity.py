@@ -23,8 +23,8 @@ from theory.claims.statement import Domain, Point, names_of, read_domain, read_e
 from theory.errors import DomainError, FormulaError, UnknownName, UnsupportedFormula
 from theory.exact.assumptions import between
 from theory.exact.balls import Program, precision, rational_ball
-from theory.exact.budget import spent, time_budget
-from theory.exact.guard import evaluated, proposals
+from theory.exact.budget import remaining, spent, time_budget
+from theory.exact.guard import evaluated, proposal, proposals
 from theory.exact.parsing import names_in
 from theory.exact.signs import is_analytic, unbounded
 from theory.exact.verdict import Status, Verdict
@@ -227,20 +227,42 @@ def _jointly(f: Function) -> Verdict:
     found = _refuted(f, hessian)
     if found is not None:
         return found
+    # minors of formulas may grow beyond all bounds: a worker has limits of time and memory
+    reason = proposal(_proof, f, hessian, seconds=min(15, remaining()))
+    if reason is not None:
+        return Verdict(Status.PROVED, f"the Hessian is positive semidefinite; {reason}")
+    return Verdict(
+        Status.UNDECIDED, "no direction of negative curvature, and no proof that there is none"
+    )
+
+
+def _proof(f: Function, hessian: sp.Matrix) -> str | None:
+    """Why the Hessian is semidefinite: term by term where the terms are convex, or as a whole."""
+    terms = sp.Add.make_args(f.formula)
     reasons = []
-    for block in _blocks(hessian, f.domain):
-        part = hessian.extract(block, block)
-        names = ", ".join(f.variables[i].name for i in block)
-        try:
-            reason = _semidefinite(part, f.domain)
-        except UnsupportedFormula as error:
-            return Verdict(Status.UNDECIDED, str(error))
+    for term in terms if len(terms) > 1 else ():
+        alone = sp.hessian(term, f.variables)
+        # a term with a direction of negative curvature needs the others
+        refuted = _refuted(f, alone) is not None
+        reason = None if refuted else _semidefinite(alone, f.variables, f.domain)
         if reason is None:
-            return Verdict(
-                Status.UNDECIDED, f"the Hessian in {names} was not proved to be semidefinite"
-            )
-        reasons.append(f"{names}: {reason}")
-    return Verdict(Status.PROVED, "the Hessian is positive semidefinite; " + "; ".join(reasons))
+            break
+        reasons.append(reason)
+    else:
+        if reasons:
+            return "; ".join(dict.fromkeys(reasons))
+    return _semidefinite(hessian, f.variables, f.domain)
+
+
+def _semidefinite(hessian: sp.Matrix, variables: Sequence[sp.Symbol], domain: Domain) -> str | None:
+    """Why a symmetric matrix is positive semidefinite on the domain, or None."""
+    reasons = []
+    for block in _blocks(hessian, domain):
+        reason = _block(hessian.extract(block, block), domain)
+        if reason is None:
+            return None
+        reasons.append(f"{', '.join(variables[i].name for i in block)}: {reason}")
+    return "; ".join(reasons)
 
 
 def quadratic_form(matrix: sp.Matrix, direction: Sequence[sp.Expr]) -> sp.Expr:
@@ -324,8 +346,8 @@ def _is_zero(e: sp.Expr, domain: Domain) -> bool:
         return False
 
 
-def _semidefinite(matrix: sp.Matrix, domain: Domain) -> str | None:
-    """Why a symmetric matrix is positive semidefinite on the domain, or None."""
+def _block(matrix: sp.Matrix, domain: Domain) -> str | None:
+    """Why a block of the Hessian is positive semidefinite on the domain, or None."""
     n = matrix.rows
     if n == 1:
         reason = _weak(matrix[0, 0], domain)
@@ -339,7 +361,7 @@ def _semidefinite(matrix: sp.Matrix, domain: Domain) -> str | None:
 
     def minor(index: tuple[int, ...]) -> sp.Expr:
         if index not in minors:
-            minors[index] = matrix.extract(list(index), list(index)).det(method="berkowitz")
+            minors[index] = _determinant(matrix.extract(list(index), list(index)))
         return minors[index]
 
     for order in (tuple(range(n)), tuple(reversed(range(n)))):
@@ -351,6 +373,17 @@ def _semidefinite(matrix: sp.Matrix, domain: Domain) -> str | None:
             if _weak(minor(index), domain) is None:
                 return None
     return "its principal minors are nonnegative"
+
+
+def _determinant(matrix: sp.Matrix) -> sp.Expr:
+    """By its definition: SymPy's methods simplify on the way, for minutes."""
+    n = matrix.rows
+    return sp.Add(
+        *(
+            sp.LeviCivita(*order) * sp.Mul(*(matrix[i, j] for i, j in enumerate(order)))
+            for order in itertools.permutations(range(n))
+        )
+    )
 
 
 def _forms(e: sp.Expr) -> Iterator[sp.Expr]:

@@ -8,7 +8,8 @@ fails refutes the conjecture.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import sympy as sp
 from flint import arb
@@ -25,7 +26,8 @@ from theory.claims.statement import (
     undefined_at,
     value_at,
 )
-from theory.errors import DataError
+from theory.errors import DataError, UnsupportedFormula
+from theory.exact.balls import Program, precision, rational_ball
 from theory.exact.signs import is_analytic
 from theory.flow.conservation import lie_derivative
 from theory.mirror.mirror_flow import mirror_flow
@@ -60,7 +62,14 @@ class Pointwise:
     def contains(self, point: Point) -> bool:
         """Whether an exact point lies in the domain, its closed ends included."""
         there, rest = _located(self.statement, point)
-        return all(_agrees(s, v) for s, v in point.items()) and there.domain.contains(rest)
+        if not all(_agrees(s, v) for s, v in point.items()):
+            return False
+        # balls first: SymPy writes out all digits of 2**n
+        signs = [(o, e, _sign(e, rest)) for o, e in there.domain.relations]
+        if any(sign is not None and not _HOLDS[o](sign) for o, _, sign in signs):
+            return False
+        open_ = tuple((o, e) for o, e, sign in signs if sign is None)
+        return replace(there.domain, relations=open_).contains(rest)
 
     def bounds(self, s: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
         """The ends of the values of a symbol."""
@@ -84,19 +93,48 @@ class Pointwise:
         True
         """
         there, rest = _located(self.statement, point)
-        sides = (there.left, there.right, *there.partial[0], *there.partial[1])
-        if any(e.has(sp.nan, sp.zoo, sp.oo, -sp.oo) for e in sides):
+        if any(e.has(sp.nan, sp.zoo, sp.oo, -sp.oo) for e in _sides(there)):
             return None
-        if any(value_at(e, rest) is None for e in sides):
+        program = self._program if there is self.statement else _compiled(there)
+        if program is None:
+            return None
+        value, *sides = _balls(program, rest)
+        if not all(side.is_finite() for side in sides):
             return _one_sided(there, rest) if there.operator == "==" else None
-        found = _fails(there, rest)
+        found = _fails(there, rest, value)
         if found is None or not all(_smooth_at(e, point) for e in self.smooth):
             return None
         return found if self.about is None else f"{self.about}: {found}"
 
+    @cached_property
+    def _program(self) -> _Compiled | None:
+        return _compiled(self.statement)
+
     def excess(self, point: Point) -> arb | None:
         """A ball around left - right at a point of the interior."""
-        return value_at(self.statement.difference, point, bits=64)
+        if self._program is None or any(s not in point for s in self._program[1]):
+            return None
+        value = _balls(self._program, point, bits=64)[0]
+        return value if value.is_finite() else None
+
+
+_HOLDS: Mapping[str, Callable[[int], bool]] = {
+    "==": lambda sign: False,
+    "!=": lambda sign: True,
+    ">": lambda sign: sign > 0,
+    ">=": lambda sign: sign > 0,
+    "<": lambda sign: sign < 0,
+    "<=": lambda sign: sign < 0,
+}
+"""Whether a number that is not zero, of a sign, satisfies a relation with zero."""
+
+
+def _sign(e: sp.Expr, point: Point) -> int | None:
+    """The sign at a point by a ball that excludes zero."""
+    value = value_at(e, point)
+    if value is None or value.contains(0):
+        return None
+    return 1 if value > 0 else -1
 
 
 def _agrees(s: sp.Symbol, value: sp.Rational) -> bool:
@@ -125,13 +163,35 @@ class _Here(Domain):
         yield {s: self.point[s] for s in symbols}
 
 
-def _fails(there: Statement, point: Point) -> str | None:
+def _sides(there: Statement) -> tuple[sp.Expr, ...]:
+    """Everything that must have a value where the statement says something."""
+    return (there.left, there.right, *there.partial[0], *there.partial[1])
+
+
+_Compiled = tuple[Program, list[sp.Symbol]]
+
+
+def _compiled(there: Statement) -> _Compiled | None:
+    """The difference and the sides for evaluation at many points."""
+    try:
+        return Program([there.difference, *_sides(there)], there.symbols), there.symbols
+    except UnsupportedFormula:
+        return None
+
+
+def _balls(compiled: _Compiled, point: Point, bits: int = 256) -> list[arb]:
+    program, symbols = compiled
+    with precision(bits):
+        values = program([rational_ball(point[s]) for s in symbols])
+    return [v if isinstance(v, arb) else arb("nan") for v in values]
+
+
+def _fails(there: Statement, point: Point, value: arb) -> str | None:
     e = there.difference
-    value = value_at(e, point)
-    if value is not None and value.contains(0):
+    if value.is_finite() and value.contains(0):
         # sides that differ by 1e-250 are told apart with more bits
         value = value_at(e, point, bits=1400) or value
-    if value is None:
+    if not value.is_finite():
         return None
     if value.contains(0):
         if there.operator not in (">", "!="):

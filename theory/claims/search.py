@@ -26,6 +26,8 @@ from theory.exact.verdict import Status, Verdict
 
 __all__ = ["search"]
 
+_FAR = 1e9
+
 
 def search(
     conjecture: Conjecture | str, *, examples: int = 1000, seed: int = 0, seconds: float = 20.0
@@ -83,9 +85,12 @@ def search(
         hunts = [_Hunt(claim) for claim in claims]
         found: list[tuple[Point, str]] = []
         for hunt in hunts:
-            point = hunt.run(examples, seed)
+            # some time is left for making the point simple
+            with time_budget(0.7 * seconds / len(hunts)):
+                point = hunt.run(examples, seed)
             if point is None:
                 break
+            point = hunt.simplified(point)
             found.append((point, hunt.seen[_key(point)] or ""))
     tried = sum(hunt.tried for hunt in hunts)
     record: dict[str, Any] = {"examples": tried, "seed": seed}
@@ -135,11 +140,9 @@ class _Hunt:
         return self.seen[key] is not None
 
     def run(self, examples: int, seed: int) -> Point | None:
-        """A simple point of failure."""
+        """A point of failure."""
         point = simplest(points_of(self.claim), self._drawn, examples=examples, seed=seed)
-        if point is None:
-            point = self._descend()
-        return None if point is None else self._simplified(point)
+        return self._descend() if point is None else point
 
     def _drawn(self, point: Point) -> bool:
         if self.fails(point):
@@ -177,7 +180,8 @@ class _Hunt:
 
     def _downhill(self, start: Point, names: list[sp.Symbol]) -> list[float]:
         def height(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-            if not np.isfinite(values).all():
+            # where the claim falls without end, far away is not better
+            if not np.isfinite(values).all() or np.abs(values).max() > _FAR:
                 return math.inf
             moved = {s: _rounded(v, 10**15) for s, v in zip(names, values, strict=True)}
             point = {s: moved.get(s, v) for s, v in start.items()}
@@ -195,8 +199,15 @@ class _Hunt:
         )
         return [float(v) for v in found.x]
 
-    def _simplified(self, point: Point) -> Point:
+    def simplified(self, point: Point) -> Point:
         """The same failure with simpler numbers, one coordinate after the other."""
+        most = max((abs(v) for v in point.values()), default=sp.S.Zero)
+        for size in (1, 2, 3, 5, 10, 100, 1000):
+            # all coordinates together, where they only count by their ratios
+            other = {s: sp.Integer(round(v * size / most)) for s, v in point.items() if size < most}
+            if other and self.claim.contains(other) and self.fails(other):
+                point = other
+                break
         changed = True
         while changed and not spent():
             changed = False
