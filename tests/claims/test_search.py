@@ -115,6 +115,18 @@ def test_a_point_is_made_simple_in_the_time_that_is_left():
     assert all(abs(sp.Rational(v)) < 100 for v in witness.values())
 
 
+def test_large_numbers_under_logarithms_do_not_hang():
+    """Points at which the sides nearly agree are asked for exact equality, within a time limit."""
+    statement = "x*log(x) - y*log(y) - (x - y)*(log(y) + 1) > x*log(x/y) - x + y - 1e-250"
+    c = Conjecture("Bregman", statement, {"x": "positive", "y": "positive"})
+    assert th.search(c, examples=80, seconds=3).undecided
+
+
+def test_a_descent_that_leaves_the_domain_warns_of_nothing():
+    c = Conjecture("root", "sqrt(x) + 1/x > 0", {"x": "(0, 1)"})
+    assert th.search(c, examples=40).undecided
+
+
 def test_a_search_that_has_no_time_says_so():
     assert th.search("x**2 + 1 > 0", seconds=0.01).undecided
 

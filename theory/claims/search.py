@@ -27,6 +27,9 @@ from theory.exact.verdict import Status, Verdict
 __all__ = ["search"]
 
 _FAR = 1e9
+"""Beyond this no descent goes."""
+_HIGH = 1e300
+"""The height of what is outside; differences of infinities would be warnings."""
 
 
 def search(
@@ -182,13 +185,13 @@ class _Hunt:
         def height(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
             # where the claim falls without end, far away is not better
             if not np.isfinite(values).all() or np.abs(values).max() > _FAR:
-                return math.inf
+                return _HIGH
             moved = {s: _rounded(v, 10**15) for s, v in zip(names, values, strict=True)}
             point = {s: moved.get(s, v) for s, v in start.items()}
             if not self.claim.contains(point):
-                return math.inf
+                return _HIGH
             excess = self._excess(point)
-            return math.inf if excess is None else excess
+            return _HIGH if excess is None else excess
 
         first = np.array([float(start[s]) for s in names])
         found = minimize(
