@@ -250,7 +250,7 @@ def prove(
 @_JSON
 def replay(path: str, as_json: bool) -> None:
     """Check the certificate in FILE, as prove --certificate writes it, on its own."""
-    from theory.claims.replay import Rejected
+    from theory.claims.replay import Rejected, holds_everywhere
     from theory.claims.replay import replay as check
 
     try:
@@ -265,13 +265,18 @@ def replay(path: str, as_json: bool) -> None:
     from theory.claims.claim import claim_text
 
     statement, assume, domain = claim_text(record["claim"])
+    partly = verdict == "PROVED" and not holds_everywhere(record["proof"])
+    conditions = ["both sides are defined"] if partly else []
     if as_json:
-        _emit({"accepted": True, "verdict": verdict, "statement": statement, "assume": assume})
+        data = {"accepted": True, "verdict": verdict, "conditions": conditions}
+        _emit({**data, "statement": statement, "assume": assume, "domain": domain})
         return
     where = ", ".join(f"{name} {words}" for name, words in assume.items())
     click.echo(f"{verdict}, replayed: {statement}" + (f"  ({where})" if where else ""))
     if domain:
         click.echo(f"where {domain}")
+    for condition in conditions:
+        click.echo(f"provided that {condition}")
 
 
 @main.command()

@@ -129,6 +129,7 @@ _ARCS = ["+", ["atan", "x"], ["atan", ["^", "x", -1]], ["*", "-1/3", "pi"]]
 _SQUARE = [["name", "x"], ["log", "x"], ["power", _ROOT, [2], [1]]]
 _SHIFTED = [["name", "x"], ["log", ["+", "x", -1]], ["power", _POLE, [-2], [-1]]]
 _CASE = ["normal", _ABS, 40, [["name", "x"], ["case", ["Abs", "x"], 1]]]
+_ABSENT = ["case", ["Abs", "x"], 0]
 _POSITIVE = {"x": "positive"}
 
 # arguments that look right, each with the one gap that the checker must see
@@ -151,6 +152,12 @@ FORGERIES: list[tuple[str, dict[str, str], list[Any]]] = [
     ("atan(x) + atan(1/x) == pi/3", _POSITIVE, [["gradient", _ARCS, {"x": 1}]]),
     # rising, from a start below zero
     ("exp(x) >= 2", _POSITIVE, [["rising", ["+", ["exp", "x"], -2], "x"]]),
+    # |x| as 0 times x, for the sign 0 that x does not have
+    ("abs(x) == 0", _POSITIVE, [["normal", ["Abs", "x"], 40, [["name", "x"], _ABSENT]]]),
+    # x = 0 + pi is one point, not all x > 0
+    ("x >= 2", _POSITIVE, [["traded", ["+", "x", -2], "x", "pi", []]]),
+    ("x >= 2", _POSITIVE, [["traded", ["+", "x", -2], "x", "E", []]]),
+    ("x >= 2", _POSITIVE, [["traded", ["+", "x", -2], "x", "x", []]]),
     # a smaller term for a larger one
     ("x >= 1", _POSITIVE, [["grouped", ["+", "x", -1], ["x"]]]),
     ("x >= 1", _POSITIVE, [["rewrite", ["+", "x", -1], "x"]]),
@@ -229,3 +236,21 @@ def test_command_line_writes_and_replays(tmp_path: Path) -> None:
     rejected = CliRunner().invoke(main, ["replay", str(file)])
     assert rejected.exit_code == 1
     assert "REJECTED" in rejected.output
+
+
+def test_command_line_says_where_a_replayed_claim_holds(tmp_path: Path) -> None:
+    file = str(tmp_path / "c.json")
+    CliRunner().invoke(main, ["prove", "x/x == 1", "--certificate", file])
+    assert (
+        "provided that both sides are defined" in CliRunner().invoke(main, ["replay", file]).output
+    )
+    answer = CliRunner().invoke(main, ["replay", file, "--json"]).output
+    assert json.loads(answer)["conditions"] == ["both sides are defined"]
+    CliRunner().invoke(main, ["prove", "cosh(x) > 0", "--certificate", file])
+    assert "provided" not in CliRunner().invoke(main, ["replay", file]).output
+
+
+def test_number_of_many_digits_is_not_factored() -> None:
+    # the product of two primes of 40 digits
+    n = (10**39 + 3) * (10**39 + 267)
+    th.certificate(f"log({n}*x) == log({n}) + log(x)", {"x": "positive"})

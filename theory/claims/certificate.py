@@ -17,10 +17,19 @@ from flint import arb, fmpq, fmpq_mat, fmpz_mpoly
 
 from theory.claims.claim import claim_of, term_of
 from theory.claims.prove import prove
-from theory.claims.replay import Rejected, digest, has_value, read, replay
+from theory.claims.replay import (
+    Rejected,
+    at_end,
+    digest,
+    domain_of,
+    has_value,
+    is_about_nothing,
+    read,
+    replay,
+)
 from theory.claims.replay.algebra import Algebra
 from theory.claims.replay.facts import NEGATIVE, POSITIVE, ZERO, Context, at_precision, undefined
-from theory.claims.replay.steps import RULES
+from theory.claims.replay.steps import RULES, trade
 from theory.claims.replay.terms import (
     Term,
     add,
@@ -35,8 +44,10 @@ from theory.claims.replay.terms import (
     variables,
     written_out,
 )
-from theory.errors import TheoryError
+from theory.errors import FormulaError, TheoryError
 from theory.exact.budget import spent, time_budget
+from theory.exact.guard import proposal
+from theory.exact.parsing import parse
 from theory.exact.verdict import Verdict
 
 __all__ = ["NoCertificate", "certificate"]
@@ -264,7 +275,8 @@ class _Search(Algebra):
         for p, direction in ((a[0], 1), (a[1], -1)):
             content, factors = p.factor()
             sign *= 1 if content > 0 else -1
-            for q, k in sp.factorint(abs(int(content))).items():
+            # what is left after small primes stays one factor
+            for q, k in sp.factorint(abs(int(content)), limit=10_000).items():
                 wanted.append((self.ring.constant(int(q)), direction * k))
             for f, k in factors:
                 value = at_precision(640, self.term(f), self.prover.sample)
@@ -332,8 +344,8 @@ class _Search(Algebra):
 class _Prover:
     """The search for steps that establish the sign of a term on a domain."""
 
-    def __init__(self, context: Context, depth: int = 6) -> None:
-        self.context, self.depth = context, depth
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self.steps: list[Any] = []
         self.sample = _sample(context.ranges)
         self.failed: set[str] = set()
@@ -364,14 +376,15 @@ class _Prover:
         self.failed.add(mark)
         for attempt in (
             self._by_parts, self._by_normal_form, self._by_constant, self._by_groups,
-            self._by_trade, self._by_square,
-            self._by_exponential, self._by_factors, self._by_rising, self._by_cases,
+            self._by_trade, self._by_square, self._by_exponential,
+            self._by_factors, self._by_rising, self._by_cases,
         ):  # fmt: skip
             attempt(t, depth)
             s = self.context.sign(t)
             if s is not None:
                 break
-        self.failed.discard(mark) if s is not None else None
+        if s is not None:
+            self.failed.discard(mark)
         return s
 
     def looks(self, t: Term) -> int | None:
@@ -458,12 +471,9 @@ class _Prover:
             if (lower, upper) in ((None, None), (0, None)):
                 continue
             new = next(n for i in itertools.count() if (n := f"t{i}") not in self.context.ranges)
-            ranges = {y: r for y, r in self.context.ranges.items() if y != x} | {new: [0, None]}
-            if any(x in variables(e) for r in ranges.values() for e in r[:2] if e is not None):
-                continue
-            image = traded_image(lower, upper, new)
-            inner = _Prover(Context(ranges))
-            if inner.sign(substitute(t, {x: image}), depth) is not None:
+            domain, image = trade(self.context, x, new)
+            inner = _Prover(domain)
+            if inner.sign(substitute(t, image), depth) is not None:
                 self.apply("traded", t, x, new, inner.steps)
             return
 
@@ -554,7 +564,8 @@ class _Prover:
         parts = []
         for r in ([c, upper, *whole], [lower, c, *whole]):
             half = _Prover(Context(rest | {x: r}, self.context.facts))
-            half.zero(t) if signs == [0] else None
+            if signs == [ZERO]:
+                half.zero(t)
             signs.append(half.sign(t, depth))
             if signs[-1] is None:
                 return False
@@ -636,15 +647,6 @@ class _Prover:
                     parts.append(half.steps)
                 return self.apply("cases", t, x, 0, [parts[0], at.steps, parts[1]])
         return False
-
-
-def traded_image(lower: Term, upper: Term, new: str) -> Term:
-    """An open interval as the image of the positive numbers."""
-    if lower is None:
-        return add(upper, mul(-1, new))
-    if upper is None:
-        return add(lower, new)
-    return mul(add(lower, mul(upper, new)), power(add(1, new), -1))
 
 
 def _regularize(prover: _Prover, t: Term, depth: int) -> None:
@@ -756,8 +758,8 @@ def _sum_of_squares(t: Term) -> Term | None:
         p = sp.Poly(e, *symbols)
         if p.total_degree() == 2 and all(c.is_Rational for c in p.coeffs()):
             return _completed_squares(p, symbols)
-    factored = sp.factor(e)
-    return written_out(term_of(factored)) if factored != e else None
+    factored = proposal(sp.factor, e, seconds=1.0)
+    return None if factored is None or factored == e else written_out(term_of(factored))
 
 
 def _completed_squares(p: sp.Poly, symbols: list[sp.Symbol]) -> Term | None:
@@ -834,7 +836,7 @@ def certificate(
                 proof = _proof(basic, verdict) | {"somewhere": _somewhere(basic)}
             else:
                 proof = _refutation(basic, verdict)
-        except (Rejected, ArithmeticError) as error:
+        except (Rejected, ArithmeticError, FormulaError) as error:
             raise NoCertificate(f"No steps were found for: {verdict} ({error})") from error
     record = {
         "claim": claim,
@@ -851,12 +853,7 @@ def certificate(
 
 
 def _proof(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
-    facts = {
-        key(t): {">": 2, ">=": 1, "==": 0, "<=": -1, "<": -2}[o]
-        for o, t in claim["relations"]
-        if o != "!="
-    }
-    prover = _Prover(Context(claim["ranges"], facts))
+    prover = _Prover(domain_of(claim))
     left, right = claim["left"], claim["right"]
     t = add(left, mul(-1, right))
     if claim["operator"] in ("==", ">="):
@@ -869,22 +866,13 @@ def _proof(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
             _regularize(prover, side, 3)
         everywhere = prover.context.regular(left) and prover.context.regular(right)
     ends: list[dict[str, Any] | None] = []
-    for i, (x, end) in enumerate(claim["closed"]):
-        rest = {y: r for y, r in claim["ranges"].items() if y != x}
-        sides = [substitute(e, {x: end}) for e in (left, right)]
-        if any(undefined(Context(rest), e) for e in sides):
+    for i in range(len(claim["closed"])):
+        there = at_end(claim, i)
+        if is_about_nothing(there):
             everywhere = False
             ends.append(None)
-            continue
-        there = {
-            "operator": claim["operator"],
-            "left": sides[0],
-            "right": sides[1],
-            "ranges": rest,
-            "relations": [(o, substitute(e, {x: end})) for o, e in claim["relations"]],
-            "closed": [c for c in claim["closed"][i + 1 :] if c[0] != x],
-        }
-        ends.append(_proof(there, verdict))
+        else:
+            ends.append(_proof(there, verdict))
     return {"steps": prover.steps, "everywhere": everywhere, "ends": ends}
 
 
@@ -899,7 +887,7 @@ def _somewhere(claim: Mapping[str, Any]) -> dict[str, Term]:
 
 
 def _refutation(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
-    witness = {x: term_of(sp.sympify(v)) for x, v in (verdict.witness or {}).items()}
+    witness = {x: term_of(parse(v, {})) for x, v in (verdict.witness or {}).items()}
     sample = _sample(claim["ranges"])
     point = {x: witness.get(x, sample[x]) for x in claim["ranges"]}
     prover = _Prover(Context({}))

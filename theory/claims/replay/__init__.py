@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +28,7 @@ from theory.claims.replay.terms import (
     Term,
     add,
     demand,
+    is_name,
     key,
     mul,
     substitute,
@@ -109,7 +109,7 @@ def read(claim: Mapping[str, Any]) -> dict[str, Any]:
     used = set().union(*map(variables, terms)) | {x for x, _ in closed}
     demand(used <= set(ranges), f"no domain for {sorted(used - set(ranges))}")
     for x, (_, _, *whole) in ranges.items():
-        demand(re.fullmatch(r"[A-Za-z]\w*", x) and x not in ("pi", "E"), f"{x} is no name")
+        demand(is_name(x), f"{x} is no name")
         demand(whole in ([], ["integer"]), f"{x} is of no known kind")
     for r in ranges.values():
         demand(all(has_value(e) for e in r[:2] if e is not None), "a bound is not a number")
@@ -125,36 +125,54 @@ def read(claim: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _proved(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
-    facts = {
-        key(t): {">": 2, ">=": 1, "==": 0, "<=": -1, "<": -2}[o]
-        for o, t in claim["relations"]
-        if o != "!="
+def domain_of(claim: Mapping[str, Any]) -> Context:
+    """The open domain of a claim, with the facts that its relations are."""
+    signs = {">": 2, ">=": 1, "==": 0, "<=": -1, "<": -2}
+    return Context(claim["ranges"], {key(t): signs[o] for o, t in claim["relations"] if o in signs})
+
+
+def at_end(claim: Mapping[str, Any], i: int) -> dict[str, Any]:
+    """The claim at its i-th closed end, where the ends after it are still to come."""
+    x, end = claim["closed"][i]
+    table = {x: end}
+    return {
+        "operator": claim["operator"],
+        "left": substitute(claim["left"], table),
+        "right": substitute(claim["right"], table),
+        "ranges": {y: r for y, r in claim["ranges"].items() if y != x},
+        "relations": [(o, substitute(t, table)) for o, t in claim["relations"]],
+        "closed": [c for c in claim["closed"][i + 1 :] if c[0] != x],
     }
-    left, right, ranges = claim["left"], claim["right"], claim["ranges"]
-    context = established(Context(ranges, facts), proof["steps"])
+
+
+def holds_everywhere(proof: Mapping[str, Any]) -> bool:
+    """Whether a proof shows that the sides have values on the whole domain, with its ends."""
+    ends = proof["ends"]
+    return bool(proof["everywhere"]) and all(e is not None and holds_everywhere(e) for e in ends)
+
+
+def is_about_nothing(claim: Mapping[str, Any]) -> bool:
+    """Whether a side has no value anywhere."""
+    where = Context(claim["ranges"])
+    return undefined(where, claim["left"]) or undefined(where, claim["right"])
+
+
+def _proved(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
+    left, right = claim["left"], claim["right"]
+    context = established(domain_of(claim), proof["steps"])
     fact = context.sign(add(left, mul(-1, right)))
     demand(fact in _HOLDS[claim["operator"]], "the steps do not prove the claim")
     if proof["everywhere"]:
         both = context.regular(left) and context.regular(right)
         demand(both, "the sides may have no value somewhere")
     demand(len(proof["ends"]) == len(claim["closed"]), "a closed end is left out")
-    for i, (x, end) in enumerate(claim["closed"]):
-        rest = {y: r for y, r in ranges.items() if y != x}
-        sides = [substitute(e, {x: end}) for e in (left, right)]
-        if proof["ends"][i] is None:
-            gone = any(undefined(Context(rest), e) for e in sides)
-            demand(gone and not proof["everywhere"], f"the sides have values at {x} = {end}")
+    for i, end in enumerate(proof["ends"]):
+        there = at_end(claim, i)
+        if end is not None:
+            _proved(there, end)
             continue
-        there = {
-            "operator": claim["operator"],
-            "left": sides[0],
-            "right": sides[1],
-            "ranges": rest,
-            "relations": [(o, substitute(t, {x: end})) for o, t in claim["relations"]],
-            "closed": [c for c in claim["closed"][i + 1 :] if c[0] != x],
-        }
-        _proved(there, proof["ends"][i])
+        gone = is_about_nothing(there) and not proof["everywhere"]
+        demand(gone, f"the sides have values at {claim['closed'][i]}")
 
 
 def _somewhere(claim: Mapping[str, Any], point: Mapping[str, Term]) -> None:

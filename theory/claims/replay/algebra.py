@@ -273,7 +273,7 @@ class Algebra:
         demand(t[0] in ("Abs", "sign") and s in (-1, 0, 1), "not a case of a sign")
         fact = self.context.sign(t[1])
         known = fact == ZERO if s == 0 else self.is_positive(mul(s, t[1]))
-        weak = t[0] == "Abs" and fact is not None and fact * s >= 0
+        weak = s != 0 and t[0] == "Abs" and fact is not None and fact * s >= 0
         demand(known or weak, f"the sign of {key(t[1])[:200]} is open")
         constant = self.constant(Fraction(s))
         self.values[key(t)] = constant if t[0] == "sign" else self.times(self.value(t[1]), constant)

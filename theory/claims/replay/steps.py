@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
-
-from flint import arb
 
 from theory.claims.replay.algebra import (
     Algebra,
@@ -24,12 +21,11 @@ from theory.claims.replay.facts import (
     undefined,
 )
 from theory.claims.replay.terms import (
-    Rejected,
     Term,
     add,
-    ball,
     demand,
     derivative,
+    is_name,
     key,
     mul,
     number,
@@ -125,20 +121,25 @@ def rising(context: Context, t: Term, x: str) -> int | None:
     return max(signs)  # type: ignore[type-var]
 
 
-def traded(context: Context, t: Term, x: str, new: str, steps: list[Any]) -> int | None:
-    """The same question for x = a + t, b - t or (a + b t)/(1 + t) with t > 0."""
+def trade(context: Context, x: str, new: str) -> tuple[Context, dict[str, Term]]:
+    """The domain with x = a + t, b - t or (a + b t)/(1 + t) for a new name t > 0."""
     lower, upper = context.ranges[x][:2]
-    fresh = new not in context.ranges and re.fullmatch(r"[A-Za-z]\w*", new)
-    demand(fresh and (lower is not None or upper is not None), "no bound to trade")
+    demand(is_name(new) and new not in context.ranges, f"{new} is no new name")
+    demand(lower is not None or upper is not None, "no bound to trade")
     if lower is None:
         image = add(upper, mul(-1, new))
     elif upper is None:
         image = add(lower, new)
     else:
         image = mul(add(lower, mul(upper, new)), power(add(1, new), -1))
-    ranges = {y: r for y, r in context.ranges.items() if y != x} | {new: [0, None]}
-    demand(all(x not in variables(e) for r in ranges.values() for e in r[:2]), "a bound uses x")
-    return established(Context(ranges), steps).sign(substitute(t, {x: image}))
+    rest = {y: r for y, r in context.ranges.items() if y != x}
+    return Context(rest | {new: [0, None]}), {x: image}
+
+
+def traded(context: Context, t: Term, x: str, new: str, steps: list[Any]) -> int | None:
+    """The same question for x = a + t, b - t or (a + b t)/(1 + t) with t > 0."""
+    inner, image = trade(context, x, new)
+    return established(inner, steps).sign(substitute(t, image))
 
 
 def cases(context: Context, t: Term, x: str, c: Term, parts: list[list[Any]]) -> int | None:
@@ -163,27 +164,6 @@ def cases(context: Context, t: Term, x: str, c: Term, parts: list[list[Any]]) ->
     return (1 if largest > 0 else -1) if weak else largest
 
 
-def boxes(context: Context, t: Term, x: str) -> int:
-    """Balls on boxes that cover a bounded interval."""
-    lower, upper = context.ranges[x][:2]
-    demand(variables(t) == {x} and None not in (lower, upper), "not bounded")
-    ends = [ball(e, {}) for e in (lower, upper)]
-    stack, target = [(ends[0], ends[1])], 0
-    for _ in range(4000):
-        if not stack:
-            return target * 2
-        a, b = stack.pop()
-        value = ball(t, {x: a.union(b)})
-        s = 1 if value > 0 else -1 if value < 0 else 0
-        if s:
-            demand(target in (0, s), "the sign changes")
-            target = s
-        else:
-            middle = arb(((a + b) / 2).mid())
-            stack += [(a, middle), (middle, b)]
-    raise Rejected("the boxes do not decide")
-
-
 _ENTRIES = (
     "name", "exp", "log", "root", "angle", "arc", "turn", "function", "exponential", "logarithm",
     "power", "circle", "case", "extreme", "equal",
@@ -201,7 +181,6 @@ RULES: dict[str, Any] = {
         rising,
         traded,
         cases,
-        boxes,
     )
 }
 

@@ -96,6 +96,11 @@ def subterms(t: Term) -> Iterator[Term]:
             yield from subterms(a)
 
 
+def is_name(t: Term) -> bool:
+    """Whether t can be the name of a variable."""
+    return type(t) is str and bool(re.fullmatch(r"[A-Za-z]\w*", t)) and t not in ("pi", "E")
+
+
 def variables(t: Term) -> set[str]:
     return {a for a in subterms(t) if isinstance(a, str) and number(a) is None and a != "pi"}
 
@@ -151,8 +156,7 @@ def written_out(t: Term) -> Term:
         return ["exp", 1]
     if not isinstance(t, list):
         q = number(t)
-        name = type(t) is str and re.fullmatch(r"[A-Za-z]\w*", t)
-        demand(name if q is None else literal(q) == t, f"{t!r} is no term")
+        demand(is_name(t) or t == "pi" if q is None else literal(q) == t, f"{t!r} is no term")
         return t
     demand(len(t) > 1 and type(t[0]) is str, "an operation without arguments")
     args = [written_out(a) for a in t[1:]]
