@@ -401,3 +401,37 @@ def test_no_time_is_no_proof():
     typed = "tan(x/2) == (1 - cos(x))/sin(x)"
     assert th.prove(typed).proved
     assert th.prove(typed, seconds=-1).undecided
+
+
+@pytest.mark.parametrize(
+    ("statement", "assume", "domain"),
+    [
+        ("abs(cos(pi*n/2)*sin(pi*n/2)) == 0", {"n": "nonnegative integer"}, None),
+        ("abs(cos(pi*n/2)*sin(pi*n/2)) == 0", {"n": "negative integer"}, None),
+        ("(n - 1/2)**2 >= 1/4", {"n": "nonnegative integer"}, None),
+        ("n**2 == n", {"n": "integer"}, "n >= 0 & n <= 1"),
+        ("n == 1", {"n": "integer"}, "n > 0 & n < 2"),
+    ],
+)
+def test_what_holds_for_integers_is_not_refuted_between_them(statement, assume, domain):
+    assert not th.prove(statement, assume, domain).refuted
+
+
+@pytest.mark.parametrize("word", ["negative integer", "nonnegative integer"])
+def test_counterexample_to_an_integer_is_an_integer(word):
+    verdict = th.prove("n*(n + 1)*(n - 1) == 0", {"n": word})
+    assert verdict.refuted
+    n = sp.Rational(verdict.witness["n"])
+    assert n.is_integer and (n < 0) == (word == "negative integer")
+
+
+def test_counterexample_has_the_properties_of_a_symbol_of_sympy():
+    even, prime = sp.Symbol("n", even=True), sp.Symbol("p", prime=True)
+    irrational = sp.Symbol("q", irrational=True)
+    for statement in (sp.Ne(even, 1, evaluate=False), (even - 1) ** 2 >= 1,
+                      sp.Ge(prime, 2, evaluate=False), sp.Ne(irrational, 1, evaluate=False),
+                      sp.Eq(sp.cos(sp.pi * even / 4) * sp.sin(sp.pi * even / 4) * even, 0)):  # fmt: skip
+        verdict = th.prove(statement)
+        assert not verdict.refuted or even in statement.free_symbols
+        if verdict.refuted:
+            assert sp.Integer(verdict.witness["n"]) % 2 == 0

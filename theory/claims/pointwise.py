@@ -27,6 +27,7 @@ from theory.claims.statement import (
     value_at,
 )
 from theory.errors import DataError, UnsupportedFormula
+from theory.exact.assumptions import agrees
 from theory.exact.balls import Program, precision, rational_ball
 from theory.exact.guard import proposal
 from theory.exact.signs import is_analytic
@@ -63,7 +64,7 @@ class Pointwise:
     def contains(self, point: Point) -> bool:
         """Whether an exact point lies in the domain, its closed ends included."""
         there, rest = _located(self.statement, point)
-        if not all(_agrees(s, v) for s, v in point.items()):
+        if not all(agrees(s, v) for s, v in point.items()):
             return False
         # balls first: SymPy writes out all digits of 2**n
         signs = [(o, e, _sign(e, rest)) for o, e in there.domain.relations]
@@ -136,12 +137,6 @@ def _sign(e: sp.Expr, point: Point) -> int | None:
     if value is None or value.contains(0):
         return None
     return 1 if value > 0 else -1
-
-
-def _agrees(s: sp.Symbol, value: sp.Rational) -> bool:
-    """Whether a number has the properties that a symbol is assumed to have."""
-    known = s.assumptions0.items()
-    return all(getattr(value, f"is_{name}", holds) == holds for name, holds in known)
 
 
 def _located(statement: Statement, point: Point) -> tuple[Statement, Point]:

@@ -11,7 +11,7 @@ import sympy as sp
 from flint import arb
 
 from theory.errors import AssumptionError, FormulaError, UnknownName, UnsupportedFormula
-from theory.exact.assumptions import Ranges, declare, parse_interval
+from theory.exact.assumptions import Ranges, agrees, declare, parse_interval
 from theory.exact.balls import Program, precision, rational_ball, sign_of_number
 from theory.exact.parsing import names_in, parse, parse_relation, partial_operations
 from theory.exact.signs import unbounded
@@ -102,7 +102,7 @@ class Domain:
             ),
         )
         for point in candidates:
-            if not all(v.is_Rational and _agrees(s, v) for s, v in point.items()):
+            if not all(v.is_Rational and agrees(s, v) for s, v in point.items()):
                 continue
             if not self.contains(point):
                 continue
@@ -118,18 +118,6 @@ def _sign_at(e: sp.Expr) -> int | None:
     if e == 0:
         return 0
     return sign_of_number(e)
-
-
-def _agrees(s: sp.Symbol, value: sp.Rational) -> bool:
-    """Whether a value fits the assumptions of a symbol."""
-    return not (
-        (s.is_integer and not value.is_integer)
-        or (s.is_positive and not value > 0)
-        or (s.is_negative and not value < 0)
-        or (s.is_nonnegative and not value >= 0)
-        or (s.is_nonpositive and not value <= 0)
-        or (s.is_nonzero and value == 0)
-    )
 
 
 _SIMPLE = tuple(
@@ -400,7 +388,7 @@ def read_domain(
     kept = [
         (s, b)
         for s, b in dict.fromkeys(closed)
-        if b in found.get(s, (b, b)) and _agrees(s, b) and (s, b) not in opened
+        if b in found.get(s, (b, b)) and agrees(s, b) and (s, b) not in opened
     ]
     return Domain(found, tuple(rest), tuple(kept))
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import sympy as sp
 
 from theory.errors import AssumptionError
 from theory.exact.parsing import parse
 
-__all__ = ["Ranges", "between", "declare", "parse_interval"]
+__all__ = ["Ranges", "agrees", "between", "declare", "parse_interval"]
 
 Ranges = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
 """Open intervals of symbols: symbol -> (lower, upper), bounds exact or infinite."""
@@ -124,3 +125,26 @@ def between(
     if (lower, upper) in ((sp.S.Zero, sp.oo), (-sp.oo, sp.S.Zero), (-sp.oo, sp.oo)):
         return symbol, None
     return symbol, (lower, upper)
+
+
+def agrees(s: sp.Symbol, value: sp.Expr) -> bool:
+    """Whether a number may have the properties that a symbol is assumed to have.
+
+    Examples
+    --------
+    >>> n = sp.Symbol("n", even=True)
+    >>> agrees(n, sp.Integer(2)), agrees(n, sp.Integer(1))
+    (True, False)
+    """
+    return all(getattr(value, f"is_{name}") is not (not holds) for name, holds in _properties(s))
+
+
+@lru_cache(maxsize=1024)
+def _properties(s: sp.Symbol) -> tuple[tuple[str, bool], ...]:
+    """What is assumed of a symbol, without what finite numbers have in any case."""
+    everywhere = ("commutative", "complex", "hermitian", "finite", "real")
+    return tuple(
+        (name, holds)
+        for name, holds in s.assumptions0.items()
+        if name not in everywhere and not name.startswith("extended_")
+    )

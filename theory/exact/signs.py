@@ -18,7 +18,13 @@ from theory.exact.assumptions import Ranges
 from theory.exact.balls import Program, precision, sign_of_number
 from theory.exact.field import Field, NormalFormError, factor
 
-__all__ = ["is_analytic", "sign_on", "unbounded"]
+__all__ = ["is_analytic", "positive_like", "sign_on", "unbounded"]
+
+
+def positive_like(s: sp.Symbol, *bounds: sp.Expr) -> sp.Dummy:
+    """A positive symbol that counts from one bound: for an integer and an integer bound, whole."""
+    whole = s.is_integer and len(bounds) < 2 and all(b.is_integer for b in bounds)
+    return sp.Dummy(s.name, positive=True, **({"integer": True} if whole else {}))
 
 
 def unbounded(e: sp.Expr, ranges: Ranges | None = None) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
@@ -45,7 +51,7 @@ def unbounded(e: sp.Expr, ranges: Ranges | None = None) -> tuple[sp.Expr, dict[s
         ):
             # a nonnegative symbol keeps its zero
             continue
-        t = sp.Dummy(s.name, positive=True)
+        t = positive_like(s, *(e for e in (lower, upper) if e.is_finite))
         if lower == -sp.oo:
             back[s] = upper - t
         elif upper == sp.oo:

@@ -16,16 +16,17 @@ import sympy as sp
 from flint import arb
 
 from theory.errors import DomainError, UnsupportedFormula
-from theory.exact.assumptions import Ranges
+from theory.exact.assumptions import Ranges, agrees
 from theory.exact.balls import Program, accurate_digits, enclose, precision, rational_ball
 from theory.exact.budget import time_budget
 from theory.exact.field import Field, NormalFormError
-from theory.exact.signs import is_analytic, unbounded
+from theory.exact.signs import is_analytic, positive_like, unbounded
 from theory.exact.verdict import Status, Verdict
 
 __all__ = ["is_identity", "is_zero"]
 
 Point = dict[sp.Symbol, sp.Rational]
+_MISSES = 400
 
 
 def sample_points(symbols: list[sp.Symbol], *, seed: int = 0) -> Iterator[Point]:
@@ -33,6 +34,7 @@ def sample_points(symbols: list[sp.Symbol], *, seed: int = 0) -> Iterator[Point]
     rng = random.Random(seed)
     signed = [s for s in symbols if not (s.is_positive or s.is_negative)]
     scales = (sp.S.One, sp.Integer(9), sp.Rational(1, 13), sp.S.One)
+    misses = 0
     for round_ in itertools.count():
         scale = scales[round_ % len(scales)]
         for pattern in itertools.islice(itertools.product((1, -1), repeat=len(signed)), 16):
@@ -46,7 +48,13 @@ def sample_points(symbols: list[sp.Symbol], *, seed: int = 0) -> Iterator[Point]
                 if s.is_negative or signs.get(s) == -1:
                     value = -value
                 point[s] = value
-            yield point
+            # a symbol may be even, or prime, or have no rational value at all
+            misses += 1
+            if all(agrees(s, v) for s, v in point.items()):
+                misses = 0
+                yield point
+            if misses > _MISSES:
+                return
 
 
 def is_identity(left: sp.Expr, right: sp.Expr, ranges: Ranges | None = None) -> Verdict:
@@ -111,7 +119,7 @@ def _closed_ends(
     if not closed:
         return _Question(e, back, original, bits).answer()
     s = min(closed, key=lambda s: s.name)
-    t = sp.Dummy(s.name, positive=True)
+    t = positive_like(s)
     sign = 1 if s.is_nonnegative else -1
     inside = _closed_ends(e.xreplace({s: sign * t}), {**back, s: sign * t}, original, bits)
     at_zero = e.xreplace({s: sp.S.Zero})
@@ -136,6 +144,8 @@ class _Question:
         self.bits = bits
         self.symbols = sorted(e.free_symbols, key=lambda s: s.name)
         self.tried: list[str] = []
+        # it has other values, at points that a symbol cannot have: between integers, say
+        self.outside = next(sample_points(self.symbols), None) is None
 
     def answer(self) -> Verdict:
         try:
@@ -145,7 +155,7 @@ class _Question:
             refuted, points = None, None
         if refuted is not None:
             return refuted
-        if points is not None and not points:
+        if points is not None and not points and not self.outside:
             raise DomainError(f"The expression {self.original} has no real value at tested points.")
         method = _prove(self.e, points or [], depth=0)
         if method is not None:
@@ -164,15 +174,12 @@ class _Question:
         }
         lost = sorted(set().union(*(v.free_symbols for v in values.values())), key=str)
         if not lost:
-            return {s.name: str(v) for s, v in values.items()}
+            # (1 + 2 t)/(1 + t) is no integer for most t, and the symbol may be one
+            inside = all(agrees(s, v) for s, v in values.items())
+            return {s.name: str(v) for s, v in values.items()} if inside else None
         for choice in itertools.islice(sample_points(lost), 24):
-            if any(
-                (s.is_nonnegative and v < 0) or (s.is_nonpositive and v > 0)
-                for s, v in choice.items()
-            ):
-                continue
             chosen = {s: v.xreplace(choice) for s, v in values.items()}
-            if self._differs_at(chosen):
+            if all(agrees(s, v) for s, v in chosen.items()) and self._differs_at(chosen):
                 return {s.name: str(v) for s, v in chosen.items()}
         return None
 
@@ -203,6 +210,7 @@ class _Question:
                 refuted = self._refutation(point, value)
                 if refuted is not None:
                     return refuted, good
+                self.outside = True
                 continue
             good.append(point)
             if len(good) >= enough:
