@@ -428,8 +428,13 @@ def test_counterexample_to_an_integer_is_an_integer(word):
 def test_counterexample_has_the_properties_of_a_symbol_of_sympy():
     even, prime = sp.Symbol("n", even=True), sp.Symbol("p", prime=True)
     irrational = sp.Symbol("q", irrational=True)
-    for true in (sp.Ne(even, 1, evaluate=False), (even - 1) ** 2 >= 1,
-                 sp.Ge(prime, 2, evaluate=False), sp.Ne(irrational, 1, evaluate=False)):  # fmt: skip
+    relations = [
+        sp.Ne(even, 1, evaluate=False),
+        sp.Ge((even - 1) ** 2, 1, evaluate=False),
+        sp.Ge(prime, 2, evaluate=False),
+        sp.Ne(irrational, 1, evaluate=False),
+    ]
+    for true in relations:
         assert not th.prove(true).refuted
     verdict = th.prove(sp.Eq(even**2, 4, evaluate=False))
     assert verdict.refuted
