@@ -12,8 +12,7 @@ import sympy as sp
 from theory.claims.replay.terms import Term, add, literal, mul, number, power
 from theory.claims.statement import Statement, read_statement
 from theory.errors import UnsupportedFormula
-from theory.exact._formula_functions import ALIASES
-from theory.exact._formula_text import split_relation, syntax_tree
+from theory.exact.parsing import ALIASES, relation_syntax
 
 __all__ = ["claim_of", "claim_on", "claim_text", "term_of", "text_of"]
 
@@ -43,8 +42,8 @@ def claim_on(statement: Any, question: Statement) -> dict[str, Any]:
     """The claim of a statement that has been read."""
     left, right = term_of(question.left), term_of(question.right)
     if isinstance(statement, str):
-        operator, spans = split_relation(statement)
-        sides = [_typed(*syntax_tree(statement, *span)) for span in spans]
+        operator, sources = relation_syntax(statement)
+        sides = [_typed(*source) for source in sources]
         left, right = sides[0], sides[1] if len(sides) == 2 else 0
         if operator in ("<", "<="):
             left, right = right, left

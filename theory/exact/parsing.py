@@ -44,12 +44,15 @@ from theory.exact._formula_text import (
 )
 
 __all__ = [
+    "ALIASES",
     "FUNCTIONS",
+    "Source",
     "names_in",
     "parse",
     "parse_assignments",
     "parse_relation",
     "partial_operations",
+    "relation_syntax",
 ]
 
 MAX_INTEGER_BITS = 512  # of an integer as typed, and of a computed power
@@ -138,13 +141,33 @@ def parse_relation(text: str, symbols: Mapping[str, sp.Symbol]) -> tuple[str, sp
     ('==', sin(x)**2 + cos(x)**2 - 1, 0)
     """
     names = checked_symbols(symbols)
-    operator, spans = split_relation(text)
 
     def build() -> tuple[str, sp.Expr, sp.Expr]:
-        sides = [_Builder(text, names).build(syntax_tree(text, *span)) for span in spans]
+        operator, sources = relation_syntax(text)
+        sides = [_Builder(text, names).build(source) for source in sources]
         return operator, sides[0], sides[1] if len(sides) == 2 else sp.S.Zero
 
     return _guarded(text, build)
+
+
+def relation_syntax(text: str) -> tuple[str, tuple[Source, ...]]:
+    r"""The operator of a relation, and the syntax trees of what was typed on its sides.
+
+    The text passes the same checks as in `parse`, but nothing is evaluated and no name declared.
+
+    Raises
+    ------
+    FormulaError
+        As for `parse`.
+
+    Examples
+    --------
+    >>> operator, sides = relation_syntax("x/x >= 1")
+    >>> operator, [side.code for side in sides]
+    ('>=', ['x/x', '1'])
+    """
+    operator, spans = split_relation(text)
+    return operator, tuple(syntax_tree(text, *span) for span in spans)
 
 
 def partial_operations(
@@ -168,13 +191,12 @@ def partial_operations(
     ((log(x), x, 1/x), ())
     """
     names = checked_symbols(symbols)
-    _, spans = split_relation(text)
 
     def build() -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
         sides = []
-        for span in spans:
+        for source in relation_syntax(text)[1]:
             builder = _Builder(text, names)
-            builder.build(syntax_tree(text, *span))
+            builder.build(source)
             sides.append(tuple(dict.fromkeys(e for e in builder.partial if e.free_symbols)))
         return sides[0], sides[1] if len(sides) == 2 else ()
 
@@ -197,12 +219,10 @@ def names_in(text: str) -> tuple[str, ...]:
     >>> names_in("b*log(a) + E*b >= pi")
     ('b', 'a')
     """
-    _, spans = split_relation(text)
 
     def collect() -> tuple[str, ...]:
         found: dict[str, None] = {}
-        for span in spans:
-            source = syntax_tree(text, *span)
+        for source in relation_syntax(text)[1]:
             called = {id(n.func) for n in ast.walk(source.tree) if isinstance(n, ast.Call)}
             names = [
                 n for n in ast.walk(source.tree) if isinstance(n, ast.Name) and id(n) not in called
