@@ -17,7 +17,7 @@ from tests.claims.adversarial import cases
 from theory.claims.certificate import NoCertificate
 from theory.claims.claim import claim_of, claim_text
 from theory.claims.replay import Rejected, digest, replay
-from theory.claims.replay.terms import ball
+from theory.claims.replay.terms import add, ball, derivative, mul
 from theory.cli import main
 
 PROVED: list[tuple[str, dict[str, str]]] = [
@@ -121,16 +121,31 @@ def _sealed(claim: dict[str, Any], verdict: str, proof: dict[str, Any]) -> dict[
     return record | {"seal": digest(record)}
 
 
+_X = ["name", "x"]
+_POSITIVE = {"x": "positive"}
+
+
+def _minus(left: Any, right: Any) -> Any:
+    """The difference of two terms, as the checker writes it."""
+    return add(left, mul(-1, right))
+
+
+def _normal(term: Any, *entries: Any) -> list[Any]:
+    return ["normal", term, 40, list(entries)]
+
+
 _ROOT = ["^", ["^", "x", 2], "1/2"]
 _POLE = ["^", ["^", ["+", "x", -1], -2], "1/2"]
-_SIGN = [["name", "x"], ["case", ["sign", "x"], 1]]
+_CUBE = ["^", ["*", "x", ["^", ["+", "x", 1], 2]], "1/2"]
 _ABS = ["+", ["Abs", "x"], ["*", -1, "x"]]
 _ARCS = ["+", ["atan", "x"], ["atan", ["^", "x", -1]], ["*", "-1/3", "pi"]]
-_SQUARE = [["name", "x"], ["log", "x"], ["power", _ROOT, [2], [1]]]
-_SHIFTED = [["name", "x"], ["log", ["+", "x", -1]], ["power", _POLE, [-2], [-1]]]
-_CASE = ["normal", _ABS, 40, [["name", "x"], ["case", ["Abs", "x"], 1]]]
-_ABSENT = ["case", ["Abs", "x"], 0]
-_POSITIVE = {"x": "positive"}
+_LOG = ["log", "x"]
+_SQUARE = [_X, _LOG, ["power", _ROOT, [2], [1]]]
+_SHIFTED = [_X, ["log", ["+", "x", -1]], ["power", _POLE, [-2], [-1]]]
+_ABS_IS_X = _normal(_ABS, _X, ["case", ["Abs", "x"], 1])
+_SINES = _minus(["sin", ["*", 2, "x"]], ["sin", "x"])
+_NESTED = _minus(add(["^", 2, "1/2"], ["^", 3, "1/2"]), ["^", 5, "1/2"])
+_MACHIN = _minus(["atan", "1/2"], mul("1/4", "pi"))
 
 # arguments that look right, each with the one gap that the checker must see
 FORGERIES: list[tuple[str, dict[str, str], list[Any]]] = [
@@ -140,24 +155,51 @@ FORGERIES: list[tuple[str, dict[str, str], list[Any]]] = [
         {},
         [["near", ["+", ["*", _POLE, ["+", "x", -1]], -1], 40, _SHIFTED, {"x": 3}, []]],
     ),
-    # the sign of x is open
-    ("sqrt(x**2) == x", {}, [["normal", ["+", _ROOT, ["*", -1, "x"]], 40, _SQUARE]]),
-    ("sqrt(x**2) == x", {}, [["near", ["+", _ROOT, ["*", -1, "x"]], 40, _SQUARE, {"x": 3}, []]]),
+    # the sign of x is open, everywhere and near a point
+    ("sqrt(x**2) == x", {}, [_normal(_minus(_ROOT, "x"), *_SQUARE)]),
+    ("sqrt(x**2) == x", {}, [["near", _minus(_ROOT, "x"), 40, _SQUARE, {"x": 3}, []]]),
+    ("abs(x) == x", {}, [["near", _ABS, 40, [_X, ["case", ["Abs", "x"], 1]], {"x": 3}, []]]),
     # sign(x)^2 = 1 fails at 0 only
-    ("sign(x)**2 == 1", {}, [["normal", ["+", ["^", ["sign", "x"], 2], -1], 40, _SIGN]]),
-    # one half line of two
-    ("abs(x) == x", {}, [["cases", _ABS, "x", 0, [[], [], [_CASE]]]]),
-    ("abs(x) == x", {}, [["cases", _ABS, "x", 0, [[_CASE], [], [_CASE]]]]),
+    ("sign(x)**2 == 1", {}, [_normal(["+", ["^", ["sign", "x"], 2], -1], _X,
+                                     ["case", ["sign", "x"], 1])]),
+    # one half line of two, or both with the sign of one
+    ("abs(x) == x", {}, [["cases", _ABS, "x", 0, [[], [], [_ABS_IS_X]]]]),
+    ("abs(x) == x", {}, [["cases", _ABS, "x", 0, [[_ABS_IS_X], [], [_ABS_IS_X]]]]),
+    # the middle of the cases is a point of its own
+    ("x**2 > 0", {}, [["cases", ["^", "x", 2], "x", 0, [[], [], []]]]),
+    ("x > 0", {"x": "(-1, 1)"}, [["cases", "x", "x", -1, [[], [], []]]]),
     # zero gradient, but not zero at the point
-    ("atan(x) + atan(1/x) == pi/3", _POSITIVE, [["gradient", _ARCS, {"x": 1}]]),
-    # rising, from a start below zero
+    (
+        "atan(x) + atan(1/x) == pi/3",
+        _POSITIVE,
+        [_normal(derivative(_ARCS, "x"), _X), ["gradient", _ARCS, {"x": 1}]],
+    ),
+    # a gradient that is not zero, on a domain that a pole cuts
+    ("x - 1 == 0", {}, [["gradient", ["+", "x", -1], {"x": 1}]]),
+    (
+        "atan(x) + atan(1/x) == pi/2",
+        {},
+        [
+            _normal(derivative(add(*_ARCS[1:3], mul("-1/2", "pi")), "x"), _X),
+            ["gradient", add(*_ARCS[1:3], mul("-1/2", "pi")), {"x": 1}],
+        ],
+    ),
+    # rising, from a start below zero, and falling
     ("exp(x) >= 2", _POSITIVE, [["rising", ["+", ["exp", "x"], -2], "x"]]),
+    ("1 - x >= 0", _POSITIVE, [["rising", _minus(1, "x"), "x"]]),
+    # rising on both sides of a pole
+    (
+        "-1/(x - 1) >= 0",
+        _POSITIVE,
+        [["rising", ["*", -1, ["^", ["+", "x", -1], -1]], "x"]],
+    ),
     # |x| as 0 times x, for the sign 0 that x does not have
-    ("abs(x) == 0", _POSITIVE, [["normal", ["Abs", "x"], 40, [["name", "x"], _ABSENT]]]),
+    ("abs(x) == 0", _POSITIVE, [_normal(["Abs", "x"], _X, ["case", ["Abs", "x"], 0])]),
     # x = 0 + pi is one point, not all x > 0
     ("x >= 2", _POSITIVE, [["traded", ["+", "x", -2], "x", "pi", []]]),
     ("x >= 2", _POSITIVE, [["traded", ["+", "x", -2], "x", "E", []]]),
     ("x >= 2", _POSITIVE, [["traded", ["+", "x", -2], "x", "x", []]]),
+    ("x >= 2", {}, [["traded", ["+", "x", -2], "x", "t", []]]),
     # a smaller term for a larger one
     ("x >= 1", _POSITIVE, [["grouped", ["+", "x", -1], ["x"]]]),
     ("x >= 1", _POSITIVE, [["rewrite", ["+", "x", -1], "x"]]),
@@ -166,15 +208,132 @@ FORGERIES: list[tuple[str, dict[str, str], list[Any]]] = [
         _POSITIVE,
         [["square", ["+", ["^", "x", 2], ["*", -2, "x"]], ["*", -2, "x"], ["^", "x", 2]]],
     ),
-]
+    # an equal term without a value at 0, where the claim has one
+    (
+        "x**2 > 0",
+        {},
+        [
+            _normal(_minus(["^", "x", 2], ["^", ["^", "x", -1], -2]), _X),
+            ["rewrite", ["^", "x", 2], ["^", ["^", "x", -1], -2]],
+        ],
+    ),
+    # wrong multiples of exponents, logarithms and angles
+    ("exp(2*x) == exp(x)", {}, [_normal(
+        _minus(["exp", ["*", 2, "x"]], ["exp", "x"]), _X, ["exp", "x"],
+        ["exponential", ["exp", ["*", 2, "x"]], [1]])]),
+    ("log(x**2) == 3*log(x)", _POSITIVE, [_normal(
+        _minus(["log", ["^", "x", 2]], ["*", 3, _LOG]), _X, _LOG,
+        ["logarithm", ["log", ["^", "x", 2]], [3]])]),
+    ("sqrt(x) == x", _POSITIVE, [_normal(_minus(["^", "x", "1/2"], "x"), _X, _LOG,
+                                         ["power", ["^", "x", "1/2"], [1], [1]])]),
+    ("sin(2*x) == sin(x)", {}, [_normal(_SINES, _X, ["name", "pi"], ["angle", "x"],
+                                        ["circle", ["*", 2, "x"], [1], 0],
+                                        ["circle", "x", [1], 0])]),
+    ("sin(2*x) == sin(x)", {}, [_normal(_SINES, _X, ["name", "pi"], ["angle", "x"],
+                                        ["circle", ["*", 2, "x"], [2], 4],
+                                        ["circle", "x", [1], 0])]),
+    # a root of another number, and a part of a turn that it is not
+    ("sqrt(2) + sqrt(3) == sqrt(5)", {}, [["near", _NESTED, 40, [
+        ["log", 2], ["log", 3], ["log", 5], ["root", 0, 2, 3], ["root", 1, 2, 2]], {}, []]]),
+    ("atan(1/2) == pi/4", {}, [_normal(_MACHIN, ["name", "pi"], ["turn", ["atan", "1/2"], 1, 4])]),
+    ("atan(1) == 5*pi/4", {}, [_normal(_minus(["atan", 1], mul("5/4", "pi")), ["name", "pi"],
+                                       ["turn", ["atan", 1], 5, 4])]),
+    # a norm that vanishes because of another factor
+    ("sqrt(2) + 2 - sqrt(2) == 0", {}, [["near", add(["^", 2, "1/2"], ["^", 2, "1/2"]), 40, [
+        ["log", 2], ["root", 0, 2, 2], ["power", ["^", 2, "1/2"], [1], [0, 1]]], {}, [37]]]),
+    ("sqrt(x) == -sqrt(x)", _POSITIVE, [["near", ["*", 2, ["^", "x", "1/2"]], 40, [
+        _X, _LOG, ["root", 0, 2, "x"], ["power", ["^", "x", "1/2"], [1], [0, 1]]],
+        {"x": 4}, [37]]]),
+    # functions of different arguments, and an even function for an odd one
+    ("erf(x) == erf(2*x)", {}, [_normal(_minus(["erf", "x"], ["erf", ["*", 2, "x"]]), _X,
+                                        ["function", "erf", "x"],
+                                        ["equal", ["erf", ["*", 2, "x"]], 0, 1])]),
+    ("gamma(x) == -gamma(-x)", {}, [_normal(add(["gamma", "x"], ["gamma", ["*", -1, "x"]]), _X,
+                                            ["function", "gamma", "x"],
+                                            ["equal", ["gamma", ["*", -1, "x"]], 0, -1])]),
+    # the smaller of two
+    ("max(x, 1) == x", _POSITIVE, [_normal(_minus(["Max", "x", 1], "x"), _X,
+                                           ["extreme", ["Max", "x", 1], 1])]),
+    # a polynomial with roots, and one whose coefficients have both signs
+    ("2 - x**2 > 0", {}, [_normal(["+", ["*", -1, ["^", "x", 2]], 2], _X)]),
+    ("x**2 - 3*x + 1 > 0", _POSITIVE, [_normal(["+", ["^", "x", 2], ["*", -3, "x"], 1], _X)]),
+    ("x*y + 1 > 0", {}, [_normal(["+", ["*", "x", "y"], 1], _X, ["name", "y"])]),
+    ("x**2 > 0", {}, [_normal(["^", "x", 2], _X)]),
+    # rules and entries that there are not
+    ("x >= 1", _POSITIVE, [["believe", ["+", "x", -1]]]),
+    ("x >= 1", _POSITIVE, [["normal", ["+", "x", -1], 40, [["generator", "x"]]]]),
+    ("x >= 1", _POSITIVE, []),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "assume", "steps"), FORGERIES)
 def test_forged_proof_is_rejected(text: str, assume: dict[str, str], steps: list[Any]) -> None:
     claim = claim_of(text, assume)
-    proof = {"steps": steps, "everywhere": False, "ends": [], "somewhere": {"x": 3}}
+    somewhere = {x: 3 if r[1] is None else "1/2" for x, r in claim["ranges"].items()}
+    proof = {"steps": steps, "everywhere": False, "ends": [], "somewhere": somewhere}
     with pytest.raises(Rejected):
         replay(_sealed(claim, "PROVED", proof))
+
+
+def _proved(claim: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    somewhere = dict.fromkeys(claim["ranges"], 1)
+    proof = {"steps": [], "everywhere": False, "ends": [], "somewhere": somewhere}
+    return _sealed(claim, "PROVED", proof | changes)
+
+
+def test_hash_must_be_that_of_the_claim() -> None:
+    record = th.certificate("exp(x) > 0")
+    other = record | {"sha256": digest(claim_of("exp(x) > 1"))}
+    other["seal"] = digest({k: v for k, v in other.items() if k != "seal"})
+    with pytest.raises(Rejected, match="hash"):
+        replay(other)
+    with pytest.raises(Rejected, match="seal"):
+        replay(record | {"seal": record["sha256"]})
+
+
+def test_closed_end_is_not_left_out() -> None:
+    claim = claim_of("x > 0", {"x": "nonnegative"})
+    for ends in ([], [None], [{"steps": [], "everywhere": True, "ends": []}]):
+        with pytest.raises(Rejected):
+            replay(_proved(claim, ends=ends))
+
+
+def test_both_sides_do_not_have_values_everywhere() -> None:
+    claim = claim_of("exp(1/x) > 0")
+    assert replay(_proved(claim)) == "PROVED"
+    with pytest.raises(Rejected, match="no value somewhere"):
+        replay(_proved(claim, everywhere=True))
+
+
+@pytest.mark.parametrize("somewhere", [{}, {"x": -1}, {"x": 0}, {"x": 1, "y": 1}, {"x": "y"}])
+def test_point_of_a_proved_claim_lies_in_its_domain(somewhere: dict[str, Any]) -> None:
+    claim = claim_of("exp(x) > 0", _POSITIVE)
+    with pytest.raises(Rejected):
+        replay(_proved(claim, somewhere=somewhere))
+
+
+@pytest.mark.parametrize(
+    ("text", "assume", "domain", "point"),
+    [
+        ("x > 1/2", {"x": "(1, 2)"}, None, {"x": "1/4"}),
+        ("x < 3", {"x": "(1, 2)"}, None, {"x": 4}),
+        ("x > 0", {"x": "positive"}, None, {"x": 0}),
+        ("2*n != 3", {"n": "integer"}, None, {"n": "3/2"}),
+        ("n*(n - 1) >= 0", {"n": "nonnegative integer"}, None, {"n": "1/2"}),
+        ("x > y", {}, "x > y + 1", {"x": 0, "y": 1}),
+        ("x == y", {}, "x == y", {"x": 0, "y": 1}),
+        ("exp(x) > 0", {}, None, {"x": 1}),
+        ("exp(x) > 0", {}, None, {}),
+        ("x/x == 1", {}, None, {"x": 0}),
+    ],
+)
+def test_point_outside_or_without_failure_refutes_nothing(
+    text: str, assume: dict[str, str], domain: str | None, point: dict[str, Any]
+) -> None:
+    claim = claim_of(text, assume, domain)
+    for more in ({}, {"undefined": 0}, {"undefined": 1}):
+        with pytest.raises(Rejected):
+            replay(_sealed(claim, "REFUTED", {"point": point, "steps": []} | more))
 
 
 def test_point_without_values_refutes_nothing() -> None:

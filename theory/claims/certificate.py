@@ -896,7 +896,7 @@ def _refutation(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
     there = [substitute(e, point) for e in (claim["left"], claim["right"])]
     difference = add(there[0], mul(-1, there[1]))
     proof: dict[str, Any] = {"point": point}
-    gone = [undefined(prover.context, e) for e in there]
+    gone = [undefined(prover.context, e, poles=False) for e in there]
     if claim["operator"] == "==" and any(gone):
         proof["undefined"] = gone.index(True)
     elif prover.context.sign(difference) is None:

@@ -207,5 +207,7 @@ def _refuted(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
         s = context.sign(add(sides[0], mul(-1, sides[1])))
         demand(s in _FAILS[claim["operator"]], "no counterexample")
         return
-    demand(claim["operator"] == "==" and undefined(context, sides[side]), "both sides have values")
+    # an identity is about all points that are not poles
+    gone = claim["operator"] == "==" and undefined(context, sides[side], poles=False)
+    demand(gone, "both sides have values, or a pole")
     demand(has_value(sides[1 - side]), "neither side has a value")

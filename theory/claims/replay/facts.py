@@ -153,15 +153,21 @@ def at_precision(bits: int, t: Term, env: Mapping[str, Term], radius: int | None
         flint.ctx.prec = before
 
 
-def undefined(context: Context, t: Term) -> bool:
-    """Whether some part of the term has no real value: 1/0, the log or root of what is below 0."""
+def undefined(context: Context, t: Term, poles: bool = True) -> bool:
+    """Whether some part has no real value: the log or root of what is below 0, asin beyond 1.
+
+    With `poles` also 1/0 and log 0.
+    """
     for a in subterms(t):
-        if isinstance(a, list) and a[0] in ("log", "^"):
-            s, q = context.sign(a[1]), number(a[-1])
+        if not isinstance(a, list):
+            continue
+        s, q = context.sign(a[1]), number(a[-1])
+        if a[0] in ("log", "^"):
             whole = a[0] == "^" and (q is None or q.denominator == 1)
-            if (s == NEGATIVE and not whole) or (s == ZERO and (a[0] == "log" or (q or 0) < 0)):
+            below = s == NEGATIVE and not whole
+            if below or (poles and s == ZERO and (a[0] == "log" or (q or 0) < 0)):
                 return True
-        arc = isinstance(a, list) and a[0] in ("asin", "erfinv")
+        arc = a[0] in ("asin", "erfinv")
         if arc and context.sign(add(1, mul(-1, power(a[1], 2)))) == NEGATIVE:
             return True
     return False
