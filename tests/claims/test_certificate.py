@@ -136,7 +136,6 @@ def _normal(term: Any, *entries: Any) -> list[Any]:
 
 _ROOT = ["^", ["^", "x", 2], "1/2"]
 _POLE = ["^", ["^", ["+", "x", -1], -2], "1/2"]
-_CUBE = ["^", ["*", "x", ["^", ["+", "x", 1], 2]], "1/2"]
 _ABS = ["+", ["Abs", "x"], ["*", -1, "x"]]
 _ARCS = ["+", ["atan", "x"], ["atan", ["^", "x", -1]], ["*", "-1/3", "pi"]]
 _LOG = ["log", "x"]
@@ -334,6 +333,150 @@ def test_point_outside_or_without_failure_refutes_nothing(
     for more in ({}, {"undefined": 0}, {"undefined": 1}):
         with pytest.raises(Rejected):
             replay(_sealed(claim, "REFUTED", {"point": point, "steps": []} | more))
+
+
+_REAL = [None, None]
+_POSITIVES = [0, None]
+_NEITHER = ["^", "x", 3, 2]
+_CUBE = ["+", ["^", "x", 3], ["*", -1, _NEITHER]]
+_MET = ["+", "x", ["*", -1, "y"], "y", ["*", -1, "z"]]
+_APART = ["+", "x", ["*", -1, "z"], ["*", -1, _MET]]
+_UNIT = ["*", "x", ["^", _ROOT, -1]]
+_FALLING = ["+", ["^", "x", 2], ["*", -10, "x"]]
+_SIX = ["name", "x"], ["log", "x"], ["root", 0, 2, "x"], ["root", 0, 6, "x"]
+_ONE = ["+", "y", ["*", -1, "y"], 1]
+_HIDDEN = ["^", "x", _ONE]
+# zero for x > 0, and a divisor of zero: (|x| - x)(|x| + x) = 0
+_LESS = ["+", _ROOT, ["*", -1, "x"]]
+_MODULUS = [
+    ["name", "x"],
+    ["log", ["^", "x", 2]],
+    ["root", 0, 2, ["^", "x", 2]],
+    ["power", _ROOT, [1], [0, 1]],
+    ["log", _LESS],
+]
+_SIXTH = ["^", _LESS, "1/6"]
+_THIRD = ["^", _SIXTH, 2]
+_CANCELED = ["+", _THIRD, _SIXTH, _ROOT, "x", ["*", -1, _THIRD], ["*", -1, _SIXTH]]
+_QUOTIENT = (
+    ["root", 2, 2, _LESS],
+    ["root", 2, 3, _LESS],
+    ["power", _SIXTH, [0, 0, 1], [0, 0, 0, 1, -1]],
+)
+_EXP_0 = ["exp", ["+", "x", ["*", -1, "x"]]]
+_TIMES_1 = ["*", ["+", _ROOT, "x"], _EXP_0, _EXP_0]
+_UNITY = ["root", 2, 2, _LESS], ["root", 2, 6, _LESS], ["exponential", _EXP_0, [0, 0, 0, 1, -3]]
+
+
+def _met(x: str, t: list[Any], *names: str) -> list[Any]:
+    """T is zero for x = 0 + y."""
+    there = json.loads(json.dumps(t).replace(f'"{x}"', '"y"'))
+    return ["traded", t, x, "y", [["normal", there, 9, [["name", n] for n in ("y", *names)]]]]
+
+
+# false claims of one or two names: operator, left, ranges, relations, steps, and the gap
+FALSE: dict[str, tuple[str, Any, dict[str, Any], list[Any], list[Any], str]] = {
+    "x^3 and x^2 in one term": (
+        ">=",
+        ["^", "x", 3],
+        {"x": _REAL},
+        [],
+        [["normal", _CUBE, 9, [["name", "x"]]], ["rewrite", ["^", "x", 3], _NEITHER]],
+        "number of terms",
+    ),
+    "x = y and z = y for a y of no domain": (
+        "==",
+        ["+", "x", ["*", -1, "z"]],
+        {"x": _POSITIVES, "z": _POSITIVES},
+        [],
+        [
+            _met("x", ["+", "x", ["*", -1, "y"]]),
+            _met("z", ["+", "y", ["*", -1, "z"]]),
+            ["grouped", _MET, [["+", "x", ["*", -1, "y"]], ["+", "y", ["*", -1, "z"]]]],
+            _met("x", _APART, "z"),
+            ["rewrite", ["+", "x", ["*", -1, "z"]], _MET],
+        ],
+        "no domain for a name",
+    ),
+    "two parts of a domain, and a point in one": (
+        "==",
+        ["+", _UNIT, -1],
+        {"x": _REAL},
+        [[">", ["^", "x", 2]]],
+        [["near", ["+", _UNIT, -1], 9, _SQUARE, {"x": 3}, []]],
+        "not analytic",
+    ),
+    "a slope that is positive in a part, from a start outside of it": (
+        ">",
+        _FALLING,
+        {"x": _POSITIVES},
+        [[">", ["+", ["*", 2, "x"], -10]]],
+        [["rising", _FALLING, "x"]],
+        "not rising",
+    ),
+    "a power of a negative number as roots": (
+        ">=",
+        _HIDDEN,
+        {"x": _REAL, "y": _REAL},
+        [],
+        [["normal", _HIDDEN, 9, [["name", "y"], *_SIX, ["power", _HIDDEN, [1], [0, 1, 3]]]]],
+        "unknown sign",
+    ),
+    "a root of zero as a quotient of roots": (
+        "==",
+        _CANCELED,
+        {"x": _REAL},
+        [],
+        [["normal", _CANCELED, 9, [*_MODULUS, *_QUOTIENT]]],
+        "an open sign",
+    ),
+    "one as a quotient of roots of zero": (
+        "==",
+        _TIMES_1,
+        {"x": _REAL},
+        [],
+        [["normal", _TIMES_1, 9, [*_MODULUS, *_UNITY]]],
+        "unknown sign",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FALSE)
+def test_false_claim_is_not_proved(name: str) -> None:
+    operator, left, ranges, relations, steps, gap = FALSE[name]
+    claim = {"operator": operator, "left": left, "right": 0, "ranges": ranges, "closed": []}
+    point = {x: i + 6 for i, x in enumerate(ranges)}
+    proof = {"steps": steps, "everywhere": False, "ends": [], "somewhere": point}
+    with pytest.raises(Rejected, match=gap):
+        replay(_sealed(claim | {"relations": relations}, "PROVED", proof))
+
+
+def test_loggamma_has_no_value_at_negative_numbers() -> None:
+    claim = claim_of("loggamma(x) >= -1")
+    with pytest.raises(Rejected, match="no value"):
+        replay(_sealed(claim, "REFUTED", {"point": {"x": "-18/5"}, "steps": []}))
+
+
+@pytest.mark.parametrize("op", ["+", "sinh"])
+def test_deep_terms_take_no_exponential_time(op: str) -> None:
+    t: Any = "x"
+    for _ in range(60):
+        t = ["*", ["+", t, 1], "x"] if op == "+" else [op, t]
+    claim = {"operator": ">=", "left": t, "right": 0, "ranges": {"x": _REAL}, "closed": []}
+    proof = {"steps": [], "everywhere": False, "ends": [], "somewhere": {"x": 1}}
+    with pytest.raises(Rejected, match=r"do not prove|too large"):
+        replay(_sealed(claim | {"relations": []}, "PROVED", proof))
+
+
+def test_large_power_of_a_sum_is_not_expanded() -> None:
+    names = [f"x{i}" for i in range(9)]
+    left = ["^", ["+", *names, 1], 300]
+    claim = {"operator": ">=", "left": left, "right": 0, "closed": [], "relations": []}
+    steps = [["normal", left, 9, [["name", x] for x in names]]]
+    point = dict.fromkeys(names, 1)
+    proof = {"steps": steps, "everywhere": False, "ends": [], "somewhere": point}
+    with pytest.raises(Rejected, match="a large power"):
+        replay(_sealed(claim | {"ranges": dict.fromkeys(names, _REAL)}, "PROVED", proof))
 
 
 def test_point_without_values_refutes_nothing() -> None:

@@ -563,7 +563,7 @@ class _Prover:
                 return False
         parts = []
         for r in ([c, upper, *whole], [lower, c, *whole]):
-            half = _Prover(Context(rest | {x: r}, self.context.facts))
+            half = _Prover(Context(rest | {x: r}, self.context.facts, cut=self.context.cut))
             if signs == [ZERO]:
                 half.zero(t)
             signs.append(half.sign(t, depth))
@@ -641,7 +641,7 @@ class _Prover:
                     return False
                 parts = []
                 for r in ([lower, 0, *whole], [0, upper, *whole]):
-                    half = _Prover(Context(rest | {x: r}, self.context.facts))
+                    half = _Prover(Context(rest | {x: r}, self.context.facts, cut=self.context.cut))
                     if not half.zero(t, depth - 1):
                         return False
                     parts.append(half.steps)

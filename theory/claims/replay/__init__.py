@@ -12,6 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from flint.utils.flint_exceptions import FlintError
+
 from theory.claims.replay.facts import (
     BITS,
     POSITIVE,
@@ -31,6 +33,7 @@ from theory.claims.replay.terms import (
     is_name,
     key,
     mul,
+    of_known_arity,
     substitute,
     variables,
     written_out,
@@ -73,6 +76,7 @@ def replay(record: Mapping[str, Any]) -> str:
         demand(set(record) == {"claim", "verdict", "proof", "sha256", "seal"}, "unknown entries")
         sealed = {k: v for k, v in record.items() if k != "seal"}
         demand(record["seal"] == digest(sealed), "the seal is broken")
+        demand(of_known_arity(proof), "an operation of a wrong number of terms")
         demand(verdict in ("PROVED", "REFUTED") and claim["operator"] in _HOLDS, "no verdict")
         if verdict == "PROVED":
             _proved(read(claim), proof)
@@ -88,8 +92,9 @@ def replay(record: Mapping[str, Any]) -> str:
         IndexError,
         AttributeError,
         ArithmeticError,
-        RecursionError,
-        OverflowError,
+        RuntimeError,
+        MemoryError,
+        FlintError,
     ) as error:
         raise Rejected(f"a malformed certificate: {error!r}") from error
     return str(verdict)
@@ -128,7 +133,8 @@ def read(claim: Mapping[str, Any]) -> dict[str, Any]:
 def domain_of(claim: Mapping[str, Any]) -> Context:
     """The open domain of a claim, with the facts that its relations are."""
     signs = {">": 2, ">=": 1, "==": 0, "<=": -1, "<": -2}
-    return Context(claim["ranges"], {key(t): signs[o] for o, t in claim["relations"] if o in signs})
+    facts = {key(t): signs[o] for o, t in claim["relations"] if o in signs}
+    return Context(claim["ranges"], facts, cut=bool(facts))
 
 
 def at_end(claim: Mapping[str, Any], i: int) -> dict[str, Any]:

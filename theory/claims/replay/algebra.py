@@ -6,6 +6,7 @@ A pair $(b, \ell)$ has $e^\ell = b$; hence $e^{\sum n\ell} = \prod b^n$, $\log \
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import product
@@ -36,6 +37,14 @@ from theory.claims.replay.terms import (
     power,
     variables,
 )
+
+MAX_TERMS = 10_000_000
+
+
+def terms_of_power(p: fmpz_mpoly, n: int) -> int:
+    """At most so many terms has the power p^n."""
+    degrees = math.prod(n * int(k) + 1 for k in p.degrees())
+    return min(degrees, math.comb(len(p) + n - 1, n)) if len(p) > 1 else 1
 
 
 class Algebra:
@@ -72,7 +81,9 @@ class Algebra:
         while again:
             again = False
             for i, degree, relation in self.relations:
-                if p.degrees()[i] >= degree:
+                if (k := int(p.degrees()[i])) >= degree:
+                    most = len(p) * terms_of_power(relation - self.gens[i] ** degree, k // degree)
+                    demand(most < MAX_TERMS, "a large power")
                     p, again = divmod(p, relation)[1], True
         return p
 
@@ -87,6 +98,8 @@ class Algebra:
     def plus(self, a: Any, b: Any, n: Fraction | int = 1) -> Any:
         """The fraction a + n b."""
         q = Fraction(n)
+        most = max(len(a[0]) * len(b[1]), len(b[0]) * len(a[1]), len(a[1]) * len(b[1]))
+        demand(most < MAX_TERMS, "a large sum")
         left, right = a[0] * b[1] * q.denominator, b[0] * a[1] * q.numerator
         return self.fraction(left + right, a[1] * b[1] * q.denominator)
 
@@ -94,6 +107,8 @@ class Algebra:
         """The fraction a b^n."""
         demand(abs(n) <= 300 and (n >= 0 or b[0] != 0), "division by zero, or a large power")
         b = b if n >= 0 else (b[1], b[0])
+        for p, factor in zip(b, a, strict=True):
+            demand(len(factor) * terms_of_power(p, abs(n)) < MAX_TERMS, "a large power")
         return self.fraction(a[0] * b[0] ** abs(n), a[1] * b[1] ** abs(n))
 
     def same(self, a: Any, b: Any) -> bool:
@@ -144,10 +159,17 @@ class Algebra:
         a = self.value(t[1])
         unit, zero = self.constant(Fraction(1)), self.constant(Fraction(0))
         demand(self.same(a, self.combined(hint, unit, products=True)), "a wrong product")
-        unknown = [n for n, pair in zip(hint, self.pairs, strict=False) if n and not pair[3]]
-        # all factors but one are positive, and so is a, for the claim itself has this part
-        implied = len(unknown) == 1 and unknown[0] % 2 and key(t) in self.given
-        demand(not unknown or implied, "a factor of unknown sign")
+        unknown = [(n, p[2]) for n, p in zip(hint, self.pairs, strict=False) if n and not p[3]]
+        if unknown:
+            # all factors but one are positive, and a >= 0, for the claim itself has this part
+            (n, base), *others = unknown
+            r = None if t[0] == "log" else number(t[2])
+            real = t[0] == "log" or (r is not None and r.denominator > 1)
+            implied = not others and n % 2 and real and key(t) in self.given
+            demand(implied, "a factor of unknown sign")
+            if r is None or r < 0 or n < 0:
+                # and neither a nor the factor is zero
+                self.pairs = [(b, l, i, p or i == base) for b, l, i, p in self.pairs]
         return self.combined(hint, zero, products=False)
 
     def _define(self, t: Term) -> Any:
@@ -168,7 +190,8 @@ class Algebra:
     def _log(self, t: Term) -> None:
         b = self._define(t)
         g = self.generator(["log", t])
-        self.pairs.append((b, g, len(self.pairs), self.is_positive(t)))
+        positive = self.is_positive(t) or key(["log", t]) in self.given
+        self.pairs.append((b, g, len(self.pairs), positive))
         if self.pairs[-1][3]:
             self.values[key(["log", t])] = g
 
@@ -188,6 +211,7 @@ class Algebra:
 
     def _function(self, op: str, *terms: Term) -> None:
         demand(op in BALLS and op not in ("exp", "log", "Abs", "sign", "Min", "Max"), op)
+        demand(len(terms) == 1, f"{op} of {len(terms)} terms")
         args = [self._define(t) for t in terms]
         t = [op, *terms]
         if self.point is None:
@@ -225,6 +249,8 @@ class Algebra:
     def _exponential(self, t: Term, hint: list[int]) -> None:
         exponent = self.combined(hint, self.constant(Fraction(0)), products=False)
         demand(t[0] == "exp" and self.same(self.value(t[1]), exponent), "a wrong exponent")
+        used = [pair for n, pair in zip(hint, self.pairs, strict=False) if n]
+        demand(all(pair[3] for pair in used), "a factor of unknown sign")
         self.values[key(t)] = self.combined(hint, self.constant(Fraction(1)), products=True)
 
     def _logarithm(self, t: Term, hint: list[int]) -> None:
@@ -237,13 +263,10 @@ class Algebra:
         exponent = self.times(self.logarithm(t, factors), self.value(t[2]))
         target = self.combined(hint, self.constant(Fraction(0)), products=False)
         demand(self.same(exponent, target), "a wrong exponent")
-        used = [pair for n, pair in zip(factors, self.pairs, strict=False) if n]
-        if not all(pair[3] for pair in used):
-            # the base may be zero, or negative under an integer exponent
-            bases = {pair[2] for pair in used}
-            made = [pair[2] for n, pair in zip(hint, self.pairs, strict=False) if n]
-            whole = any(self.context.ranges[x][2:] for x in variables(t[2]))
-            demand(bases.issuperset(made) if r is not None else not whole, "an open sign")
+        # a base that may be zero has no other powers than positive ones, as 0/0 is not 0
+        bases = {p[2] for n, p in zip(factors, self.pairs, strict=False) if n and not p[3]}
+        for n, pair in zip(hint, self.pairs, strict=False):
+            demand(not n or pair[3] or (n > 0 and pair[2] in bases), "an open sign")
         self.values[key(t)] = self.combined(hint, self.constant(Fraction(1)), products=True)
 
     def _circle(self, a: Term, hint: list[int], quarters: int) -> None:
@@ -374,7 +397,8 @@ class Algebra:
             for i, m in self.meaning.items()
             if isinstance(m, list) and m[0] == "exp" and self.context.sign(m[1]) == POSITIVE
         }
-        if not above or len(p) > 200 or max(p.degrees()) > 12:
+        size = len(p) * math.prod(int(k) + 1 for i, k in enumerate(p.degrees()) if i in above)
+        if not above or size > 100_000:
             return p
         return p.compose(
             *(g + 1 if i in above else g for i, g in enumerate(self.gens)), ctx=self.ring

@@ -28,10 +28,23 @@ BITS = (128, 640, 4096)
 
 
 class Context:
-    """Open intervals of the names, and the facts that are established there."""
+    """Open intervals of the names, and the facts that are established there.
 
-    def __init__(self, ranges: Mapping[str, Any], facts: Mapping[str, int] | None = None) -> None:
-        self.ranges, self.facts = dict(ranges), dict(facts or {})
+    On a domain that relations cut out of the intervals, the facts may hold in that part only.
+    """
+
+    def __init__(
+        self,
+        ranges: Mapping[str, Any],
+        facts: Mapping[str, int] | None = None,
+        *,
+        cut: bool = False,
+    ) -> None:
+        self.ranges, self.facts, self.cut = dict(ranges), dict(facts or {}), cut
+
+    def box(self) -> Context:
+        """The whole of the intervals, which is connected, with what holds there."""
+        return Context(self.ranges) if self.cut else self
 
     def sign(self, t: Term) -> int | None:
         """What is known of the sign of a term, by the facts and by its structure."""
@@ -53,7 +66,6 @@ class Context:
         return self._structure(t[0], t[1:])
 
     def _structure(self, op: str, args: list[Term]) -> int | None:
-        s = self.sign(args[0])
         q = number(args[-1])
         if op == "+":
             first = args[0]
@@ -74,6 +86,12 @@ class Context:
                 size = min(abs(s), abs(total))
                 total = size if s * total > 0 else -size
             return total
+        if op == "exp":
+            return POSITIVE
+        if op == "log":
+            return self.sign(add(args[0], -1))
+        # not before the sums: asked for twice on each level, it would take 2^depth steps
+        s = self.sign(args[0])
         if op == "^":
             if q is None:
                 return POSITIVE if s == POSITIVE else None
@@ -83,12 +101,8 @@ class Context:
             if q % 2 == 0:
                 return POSITIVE if s in (2, -2) or q < 0 else NONNEGATIVE if q > 0 else None
             return s if q > 0 or not s else POSITIVE if s > 0 else NEGATIVE
-        if op == "exp":
-            return POSITIVE
         if op == "Abs":
             return NONNEGATIVE if s is None else abs(s)
-        if op == "log":
-            return self.sign(add(args[0], -1))
         return s if op in ODD else POSITIVE if op == "gamma" and s == POSITIVE else None
 
     def regular(self, t: Term, given: frozenset[str] = frozenset(), poles: bool = False) -> bool:

@@ -59,6 +59,8 @@ def near(
     context: Context, t: Term, count: int, entries: list[Any], point: Any, free: list[int]
 ) -> int:
     """Zero near a point, and analytic on the connected domain but for poles: zero everywhere."""
+    # relations may leave separate parts, and the point in none of them
+    context = context.box()
     inside(context, point)
     algebra = algebra_of(context, t, count, entries, point)
     for a in (t, *algebra.meaning.values()):
@@ -71,6 +73,7 @@ def near(
 
 def gradient(context: Context, t: Term, point: Any) -> int:
     """A zero gradient on a connected domain, and zero at one point."""
+    context = context.box()
     demand(context.regular(t), "not analytic on the domain")
     inside(context, point)
     for x in variables(t):
@@ -111,6 +114,7 @@ def exponential(context: Context, t: Term) -> int | None:
 
 def rising(context: Context, t: Term, x: str) -> int | None:
     """T at the lower end of x is not negative, and t does not decrease."""
+    context = context.box()
     end = context.ranges[x][0]
     demand(end is not None and variables(t) == {x} and context.regular(t), "not a smooth function")
     demand(at_precision(BITS[0], t, {x: end}, 40).is_finite(), "not continuous at the end")
@@ -150,9 +154,11 @@ def cases(context: Context, t: Term, x: str, c: Term, parts: list[list[Any]]) ->
         gap = POSITIVE if None in (low, high) else context.sign(add(high, mul(-1, low)))
         demand(gap == POSITIVE, "the number is not inside")
     rest = {y: r for y, r in context.ranges.items() if y != x}
-    below = established(Context(rest | {x: [lower, c, *whole]}, context.facts), parts[0])
+    ranges, facts, cut = rest | {x: [lower, c, *whole]}, context.facts, context.cut
+    below = established(Context(ranges, facts, cut=cut), parts[0])
     at = established(Context(rest), parts[1])
-    above = established(Context(rest | {x: [c, upper, *whole]}, context.facts), parts[2])
+    ranges = rest | {x: [c, upper, *whole]}
+    above = established(Context(ranges, facts, cut=cut), parts[2])
     middle = substitute(t, {x: c})
     signs = [below.sign(t), above.sign(t)]
     if not undefined(at, middle):
@@ -189,6 +195,8 @@ def established(context: Context, steps: list[Any]) -> Context:
     """The context with the facts that the steps prove."""
     for rule, t, *rest in steps:
         demand(rule in RULES, f"no rule {rule}")
+        # a name of no domain could be traded for two names, and make them equal
+        demand(variables(t) <= set(context.ranges), f"no domain for a name of {key(t)[:200]}")
         fact = RULES[rule](context, t, *rest)
         demand(fact is not None, f"{rule} proves nothing about {key(t)[:200]}")
         context.facts[key(t)] = fact

@@ -11,11 +11,13 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 from flint import arb, fmpq
 
 Term = Any
+MAX_SIZE = 10_000
 
 
 class Rejected(ValueError):
@@ -96,6 +98,21 @@ def subterms(t: Term) -> Iterator[Term]:
             yield from subterms(a)
 
 
+def of_known_arity(data: Any) -> bool:
+    """Whether no operation in a certificate has a wrong number of terms.
+
+    Rules could read such a term differently, x^3 and x^2 in ``["^", "x", 3, 2]``.
+    """
+    if isinstance(data, Mapping):
+        return all(map(of_known_arity, data.values()))
+    if not isinstance(data, list):
+        return True
+    op, count = (data[0] if data and type(data[0]) is str else ""), len(data) - 1
+    several = op in ("+", "*", "Min", "Max") and count > 0
+    wrong = (op == "^" and count != 2) or (op in BALLS and count != 1)
+    return (several or (op not in ("+", "*") and not wrong)) and all(map(of_known_arity, data))
+
+
 def is_name(t: Term) -> bool:
     """Whether t can be the name of a variable."""
     return type(t) is str and bool(re.fullmatch(r"[A-Za-z]\w*", t)) and t not in ("pi", "E")
@@ -136,7 +153,8 @@ _WRITTEN_OUT: dict[str, Any] = {
     "csc": lambda u: power(["sin", u], -1),
     "acos": lambda u: add(mul("1/2", "pi"), mul(-1, ["asin", u])),
     "erfc": lambda u: add(1, mul(-1, ["erf", u])),
-    "loggamma": lambda u: _log(["gamma", u]),
+    # the logarithm of a negative number is no real value, even where gamma is positive
+    "loggamma": lambda u: add(_log(["gamma", u]), mul(0, _log(u))),
     "sigmoid": lambda u: power(add(1, _exp(u, -1)), -1),
     "softplus": lambda u: _log(add(1, _exp(u))),
     "cbrt": lambda u: mul(["sign", u], power(["Abs", u], "1/3")),
@@ -163,6 +181,9 @@ def written_out(t: Term) -> Term:
     if t[0] == "log" and len(args) == 2:
         return mul(_log(args[0]), power(_log(args[1]), -1))
     if t[0] in _WRITTEN_OUT:
+        # twice the argument in each of many nested functions
+        size = sum(1 for a in args for _ in islice(subterms(a), MAX_SIZE))
+        demand(size < MAX_SIZE, "a term too large to be written out")
         return _WRITTEN_OUT[t[0]](*args)
     known = t[0] in ("+", "*", "^") or (t[0] in BALLS and (len(args) == 1 or t[0] in "MinMax"))
     demand(known, f"no function {t[0]} of {len(args)} arguments")
