@@ -144,6 +144,7 @@ _SHIFTED = [_X, ["log", ["+", "x", -1]], ["power", _POLE, [-2], [-1]]]
 _ABS_IS_X = _normal(_ABS, _X, ["case", ["Abs", "x"], 1])
 _SINES = _minus(["sin", ["*", 2, "x"]], ["sin", "x"])
 _NESTED = _minus(add(["^", 2, "1/2"], ["^", 3, "1/2"]), ["^", 5, "1/2"])
+_SIXES = add(["*", ["^", 2, "1/2"], ["^", 3, "1/2"]], ["^", 6, "1/2"])
 _MACHIN = _minus(["atan", "1/2"], mul("1/4", "pi"))
 
 # arguments that look right, each with the one gap that the checker must see
@@ -258,6 +259,24 @@ FORGERIES: list[tuple[str, dict[str, str], list[Any]]] = [
     ("x**2 - 3*x + 1 > 0", _POSITIVE, [_normal(["+", ["^", "x", 2], ["*", -3, "x"], 1], _X)]),
     ("x*y + 1 > 0", {}, [_normal(["+", ["*", "x", "y"], 1], _X, ["name", "y"])]),
     ("x**2 > 0", {}, [_normal(["^", "x", 2], _X)]),
+    # zero at the point alone; a sum of other terms; two signs
+    ("x - 3 == 0", {}, [["near", ["+", "x", -3], 40, [_X], {"x": 3}, []]]),
+    ("x - 2 > 0", _POSITIVE, [["square", ["+", "x", -2], 0, "x"]]),
+    ("x >= 0", {}, [["cases", "x", "x", 0, [[], [], []]]]),
+    # a norm that vanishes because of the other factor, sqrt(2) sqrt(3) - sqrt(6)
+    ("sqrt(2)*sqrt(3) + sqrt(6) == 0", {}, [["near", _SIXES, 40, [
+        ["log", 2], ["log", 3], ["log", 6], ["root", 0, 2, 2], ["root", 1, 2, 3],
+        ["root", 2, 2, 6], ["power", ["^", 2, "1/2"], [1], [0, 0, 0, 1]],
+        ["power", ["^", 3, "1/2"], [0, 1], [0, 0, 0, 0, 1]],
+        ["power", ["^", 6, "1/2"], [0, 0, 1], [0, 0, 0, 0, 0, 1]]], {}, [34]]]),
+    # a generator that has no value at 0, where the claim has one
+    ("sign(x)**2*exp(0*x) == 1", {}, [_normal(
+        _minus(["*", ["^", ["sign", "x"], 2], ["exp", ["*", 0, "x"]]], 1), _X,
+        ["function", "Ei", ["^", "x", -1]], ["case", ["sign", "x"], 1],
+        ["exponential", ["exp", ["*", 0, "x"]], []])]),
+    ("x >= 2", {}, [["rising", ["+", "x", -2], "x"]]),
+    # rising to the right of a jump
+    ("sign(x) - 1/2 >= 0", {"x": "(-1, 1)"}, [["rising", ["+", ["sign", "x"], "-1/2"], "x"]]),
     # rules and entries that there are not
     ("x >= 1", _POSITIVE, [["believe", ["+", "x", -1]]]),
     ("x >= 1", _POSITIVE, [["normal", ["+", "x", -1], 40, [["generator", "x"]]]]),
@@ -288,6 +307,55 @@ def test_hash_must_be_that_of_the_claim() -> None:
         replay(other)
     with pytest.raises(Rejected, match="seal"):
         replay(record | {"seal": record["sha256"]})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ranges": {}},
+        {"ranges": {"x": [None, None], "pi": [0, None]}},
+        {"ranges": {"x": [None, None], "x y": [0, None]}},
+        {"ranges": {"x": [None, None, "prime"]}},
+        {"ranges": {"x": [None, None, "integer", "integer"]}},
+        {"ranges": {"x": [0, "y"], "y": [0, None]}},
+        {"ranges": {"x": [["log", -1], None]}},
+        {"ranges": {"x": [1, 1]}},
+        {"ranges": {"x": [2, 1]}},
+        {"ranges": {"x": [0.5, None]}},
+        {"ranges": {"x": [True, None]}},
+        {"ranges": {"x": ["2/4", None]}},
+        {"operator": "<>"},
+        {"left": ["exp"]},
+        {"left": ["exp", "x", "x"]},
+        {"left": ["zeta", "x"]},
+        {"left": ["^", "x", 2, 3]},
+        {"left": ["exp", "not a name"]},
+        {"left": 0.5},
+        {"left": None},
+        {"relations": [["~", "x"]]},
+        {"closed": [["y", 0]]},
+    ],
+)
+def test_malformed_claim_is_rejected(changes: dict[str, Any]) -> None:
+    claim = claim_of("exp(x) > 0")
+    assert replay(_proved(claim)) == "PROVED"
+    with pytest.raises(Rejected):
+        replay(_proved(claim | changes, somewhere=dict.fromkeys(changes.get("ranges", "x"), 3)))
+
+
+def test_other_entries_and_other_verdicts_are_rejected() -> None:
+    record = _proved(claim_of("exp(x) > 0"))
+    for other in (record | {"comment": 1}, record | {"verdict": "UNDECIDED"}):
+        other["seal"] = digest({k: v for k, v in other.items() if k != "seal"})
+        with pytest.raises(Rejected):
+            replay(other)
+
+
+def test_closed_end_of_an_integer_is_an_integer() -> None:
+    claim = claim_of("n >= 1", {"n": "integer"}, "n > 1/2")
+    forged = claim | {"closed": [["n", "1/2"]]}
+    with pytest.raises(Rejected, match="integer"):
+        replay(_sealed(forged, "REFUTED", {"point": {"n": "1/2"}, "steps": []}))
 
 
 def test_closed_end_is_not_left_out() -> None:
@@ -324,6 +392,9 @@ def test_point_of_a_proved_claim_lies_in_its_domain(somewhere: dict[str, Any]) -
         ("exp(x) > 0", {}, None, {"x": 1}),
         ("exp(x) > 0", {}, None, {}),
         ("x/x == 1", {}, None, {"x": 0}),
+        ("log(x) == sqrt(x)", {}, None, {"x": -1}),
+        ("x > 0", {"x": "(-1, oo)"}, None, {"x": ["log", -1]}),
+        ("exp(x) == 1", {}, None, {"x": ["log", 0]}),
     ],
 )
 def test_point_outside_or_without_failure_refutes_nothing(

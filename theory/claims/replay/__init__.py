@@ -107,6 +107,7 @@ def read(claim: Mapping[str, Any]) -> dict[str, Any]:
         for x, r in claim["ranges"].items()
     }
     relations = [(o, written_out(t)) for o, t in claim["relations"]]
+    demand(all(o in _SIGNS for o, _ in relations), "an unknown relation")
     closed = [(x, written_out(e)) for x, e in claim["closed"]]
     left, right = written_out(claim["left"]), written_out(claim["right"])
     bounds = [e for r in ranges.values() for e in r[:2] if e is not None]
