@@ -263,6 +263,9 @@ FORGERIES: list[tuple[str, dict[str, str], list[Any]]] = [
     ("x - 3 == 0", {}, [["near", ["+", "x", -3], 40, [_X], {"x": 3}, []]]),
     ("x - 2 > 0", _POSITIVE, [["square", ["+", "x", -2], 0, "x"]]),
     ("x >= 0", {}, [["cases", "x", "x", 0, [[], [], []]]]),
+    ("-x >= 0", {}, [["cases", ["*", -1, "x"], "x", 0, [[], [], []]]]),
+    # rising from a pole, at which 0**(-1) is no start
+    ("-1/x >= 0", _POSITIVE, [["rising", ["*", -1, ["^", "x", -1]], "x"]]),
     # a norm that vanishes because of the other factor, sqrt(2) sqrt(3) - sqrt(6)
     ("sqrt(2)*sqrt(3) + sqrt(6) == 0", {}, [["near", _SIXES, 40, [
         ["log", 2], ["log", 3], ["log", 6], ["root", 0, 2, 2], ["root", 1, 2, 3],

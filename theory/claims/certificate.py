@@ -16,6 +16,7 @@ import sympy as sp
 from flint import arb, fmpq, fmpq_mat, fmpz_mpoly
 
 from theory.claims.claim import claim_of, term_of
+from theory.claims.inequality import rational_near
 from theory.claims.prove import prove
 from theory.claims.replay import (
     Rejected,
@@ -445,8 +446,8 @@ class _Prover:
             return
         if not value.is_finite() or not value.rad() < arb(2) ** -2000:
             return
-        q = _simplest(value)
-        if q is not None and self.zero(add(t, literal(-q)), 2):
+        q = rational_near(value)
+        if self.zero(add(t, literal(-q)), 2):
             self.apply("rewrite", t, literal(q))
 
     def _by_groups(self, t: Term, depth: int) -> None:
@@ -471,10 +472,12 @@ class _Prover:
             if (lower, upper) in ((None, None), (0, None)):
                 continue
             new = next(n for i in itertools.count() if (n := f"t{i}") not in self.context.ranges)
-            domain, image = trade(self.context, x, new)
-            inner = _Prover(domain)
-            if inner.sign(substitute(t, image), depth) is not None:
-                self.apply("traded", t, x, new, inner.steps)
+            for backward in (False, True)[: 1 + (None not in (lower, upper))]:
+                domain, image = trade(self.context, x, new, backward)
+                inner = _Prover(domain)
+                if inner.sign(substitute(t, image), depth) is not None:
+                    self.apply("traded", t, x, new, inner.steps, backward)
+                    break
             return
 
     def _by_square(self, t: Term, depth: int) -> None:
@@ -658,16 +661,6 @@ def _regularize(prover: _Prover, t: Term, depth: int) -> None:
             prover.sign(add(1, mul(-1, power(a[1], 2))), depth)
         elif a[0] not in ("+", "*"):
             prover.sign(a[1], depth)
-
-
-def _simplest(value: arb) -> Fraction | None:
-    """The only rational number of moderate size in a ball, if there is one."""
-    scale = arb(2) ** 1800
-    middle = (value * scale).mid().unique_fmpz() or (value * scale).floor().mid().unique_fmpz()
-    if middle is None:
-        return None
-    q = Fraction(int(middle), 2**1800).limit_denominator(10**260)
-    return q if value.overlaps(arb(fmpq(q.numerator, q.denominator))) else None
 
 
 def _sample(ranges: Mapping[str, Any]) -> dict[str, Term]:
@@ -859,7 +852,7 @@ def _proof(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
     if claim["operator"] in ("==", ">="):
         prover.zero(t)
     if claim["operator"] != "==":
-        prover.sign(t, 4)
+        prover.sign(t, 5)
     everywhere = not verdict.conditions
     if everywhere:
         for side in (left, right):

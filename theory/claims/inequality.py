@@ -20,7 +20,15 @@ from theory.exact.signs import is_analytic, sign_on
 from theory.exact.verdict import Status, Verdict
 from theory.exact.zero import is_zero
 
-__all__ = ["constant_value", "definite", "nonnegative", "not_equal", "positive", "refute_sign"]
+__all__ = [
+    "constant_value",
+    "definite",
+    "nonnegative",
+    "not_equal",
+    "positive",
+    "rational_near",
+    "refute_sign",
+]
 
 _POINTS = 120
 
@@ -93,6 +101,11 @@ def not_equal(question: Statement) -> Verdict:
     return Verdict(Status.UNDECIDED, "no strict sign, and no exact point where both sides agree")
 
 
+def rational_near(value: arb) -> Fraction:
+    """The simplest rational number near the middle of a ball of 1500 bits or more."""
+    return Fraction(str(to_rational(value, 3000))).limit_denominator(10**400)
+
+
 def constant_value(e: sp.Expr, domain: Domain) -> sp.Rational | None:
     """The rational number that e is proved to be on the whole domain.
 
@@ -110,9 +123,8 @@ def constant_value(e: sp.Expr, domain: Domain) -> sp.Rational | None:
         value = value_at(e, point, bits=3000)
         if value is None or not value.rad() < arb(2) ** -1500:
             return None
-        # the simplest rational near the value; the zero test decides about it
-        middle = Fraction(str(to_rational(value, 3000)))
-        guess = middle.limit_denominator(10**400)
+        # the zero test decides about it
+        guess = rational_near(value)
         guesses.append(sp.Rational(guess.numerator, guess.denominator))
     if len(guesses) < 2 or guesses[0] != guesses[1]:
         return None

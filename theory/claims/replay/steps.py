@@ -125,8 +125,13 @@ def rising(context: Context, t: Term, x: str) -> int | None:
     return max(signs)  # type: ignore[type-var]
 
 
-def trade(context: Context, x: str, new: str) -> tuple[Context, dict[str, Term]]:
-    """The domain with x = a + t, b - t or (a + b t)/(1 + t) for a new name t > 0."""
+def trade(
+    context: Context, x: str, new: str, backward: bool = False
+) -> tuple[Context, dict[str, Term]]:
+    """The domain with x = a + t, b - t or (a + b t)/(1 + t) for a new name t > 0.
+
+    Backward, (b + a t)/(1 + t) starts at b.
+    """
     lower, upper = context.ranges[x][:2]
     demand(is_name(new) and new not in context.ranges, f"{new} is no new name")
     demand(lower is not None or upper is not None, "no bound to trade")
@@ -135,14 +140,17 @@ def trade(context: Context, x: str, new: str) -> tuple[Context, dict[str, Term]]
     elif upper is None:
         image = add(lower, new)
     else:
-        image = mul(add(lower, mul(upper, new)), power(add(1, new), -1))
+        start, end = (upper, lower) if backward else (lower, upper)
+        image = mul(add(start, mul(end, new)), power(add(1, new), -1))
     rest = {y: r for y, r in context.ranges.items() if y != x}
     return Context(rest | {new: [0, None]}), {x: image}
 
 
-def traded(context: Context, t: Term, x: str, new: str, steps: list[Any]) -> int | None:
-    """The same question for x = a + t, b - t or (a + b t)/(1 + t) with t > 0."""
-    inner, image = trade(context, x, new)
+def traded(
+    context: Context, t: Term, x: str, new: str, steps: list[Any], backward: bool = False
+) -> int | None:
+    """The same question in a new name t > 0 for a bounded x."""
+    inner, image = trade(context, x, new, backward)
     return established(inner, steps).sign(substitute(t, image))
 
 
