@@ -262,9 +262,17 @@ def replay(path: str, as_json: bool) -> None:
         else:
             click.echo(f"REJECTED: {error}")
         sys.exit(1)
-    from theory.claims.claim import claim_text
+    from theory.claims.claim import claim_of, claim_text
+    from theory.claims.replay import digest
 
     statement, assume, domain = claim_text(record["claim"])
+    try:
+        same = digest(claim_of(statement, assume, domain or None)) == record["sha256"]
+    except TheoryError:
+        same = False
+    if not same:
+        # a claim that no statement makes is shown as it is
+        statement, assume, domain = json.dumps(record["claim"]), {}, ""
     partly = verdict == "PROVED" and not holds_everywhere(record["proof"])
     conditions = ["both sides are defined"] if partly else []
     if as_json:

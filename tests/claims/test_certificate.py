@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sympy as sp
 from click.testing import CliRunner
 
 import theory as th
@@ -19,6 +20,7 @@ from theory.claims.claim import claim_of, claim_text
 from theory.claims.replay import Rejected, digest, replay
 from theory.claims.replay.terms import add, ball, derivative, mul
 from theory.cli import main
+from theory.errors import UnsupportedFormula
 
 PROVED: list[tuple[str, dict[str, str]]] = [
     *((s, a) for s, a in mutated_certificates.STATEMENTS if s != "x**3 >= 0"),
@@ -442,6 +444,30 @@ _TIMES_1 = ["*", ["+", _ROOT, "x"], _EXP_0, _EXP_0]
 _UNITY = ["root", 2, 2, _LESS], ["root", 2, 6, _LESS], ["exponential", _EXP_0, [0, 0, 0, 1, -3]]
 
 
+# sqrt(x) as two roots h and k: (x - h k)/(h - k) is h and -k in the ring, and 0/0 at all points
+_H, _K = ["^", "x", "1/2"], ["^", "x", "2/4"]
+_NOWHERE = ["*", ["+", "x", ["*", -1, _H, _K]], ["^", ["+", _H, ["*", -1, _K]], -1]]
+_NORM = ["^", ["+", "x", 1], "1/2"]
+_OPPOSITE = ["+", ["sin", ["atan", _H]], ["*", _H, ["^", _NORM, -1]]]
+_ARC_OF_NOWHERE = [
+    ["name", "x"],
+    ["log", "x"],
+    ["root", 0, 2, "x"],
+    ["root", 0, 2, "x"],
+    ["power", _H, [1], [0, 1]],
+    ["power", _K, [1], [0, 0, 1]],
+    ["function", "atan", _H],
+    ["equal", ["atan", _NOWHERE], 0, 1],
+    ["log", ["+", "x", 1]],
+    ["root", 3, 2, ["+", "x", 1]],
+    ["power", _NORM, [0, 0, 0, 1], [0, 0, 0, 0, 1]],
+    ["power", ["^", ["+", ["^", _NOWHERE, 2], 1], "1/2"], [0, 0, 0, 1], [0, 0, 0, 0, 1]],
+    ["arc", ["atan", _NOWHERE]],
+    ["circle", ["atan", _H], [1], 0],
+    ["power", _H, [1], [0, 0, 1]],
+]
+
+
 def _met(x: str, t: list[Any], *names: str) -> list[Any]:
     """T is zero for x = 0 + y."""
     there = json.loads(json.dumps(t).replace(f'"{x}"', '"y"'))
@@ -512,6 +538,22 @@ FALSE: dict[str, tuple[str, Any, dict[str, Any], list[Any], list[Any], str]] = {
         [["normal", _TIMES_1, 9, [*_MODULUS, *_UNITY]]],
         "unknown sign",
     ),
+    "the angle of 0/0": (
+        "==",
+        _OPPOSITE,
+        {"x": _POSITIVES},
+        [],
+        [["normal", _OPPOSITE, 20, _ARC_OF_NOWHERE]],
+        "no value",
+    ),
+    "the angle of 0/0 near a point": (
+        "==",
+        _OPPOSITE,
+        {"x": _POSITIVES},
+        [],
+        [["near", _OPPOSITE, 20, _ARC_OF_NOWHERE, {"x": 3}, []]],
+        "no value",
+    ),
 }
 
 
@@ -523,6 +565,82 @@ def test_false_claim_is_not_proved(name: str) -> None:
     proof = {"steps": steps, "everywhere": False, "ends": [], "somewhere": point}
     with pytest.raises(Rejected, match=gap):
         replay(_sealed(claim | {"relations": relations}, "PROVED", proof))
+
+
+def test_corner_of_two_ends_is_not_left_out() -> None:
+    # at x = 0 the root has no value for y > 0, but one for y = 0, where the sum is not positive
+    claim = claim_of("x + 0*sqrt(x - y) > 0", {"x": "nonnegative", "y": "nonnegative"})
+    ends = [None, {"steps": [], "everywhere": False, "ends": []}]
+    with pytest.raises(Rejected, match="have values at"):
+        replay(_proved(claim, ends=ends))
+
+
+def test_logarithm_of_a_pole_refutes_nothing() -> None:
+    claim = claim_of("exp(-log(1/x - 1)) == x/(1 - x)", {"x": "[0, 1)"})
+    with pytest.raises(Rejected, match="a pole"):
+        replay(_sealed(claim, "REFUTED", {"point": {"x": 0}, "steps": [], "undefined": 0}))
+
+
+def _nested_power(t: Any, n: int, depth: int) -> Any:
+    for _ in range(depth):
+        t = ["^", t, n]
+    return t
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        ["+", _nested_power("x", 300, 2), "x", 1],
+        ["+", _nested_power("x", 300, 4), "x", 1],
+        ["^", ["+", _nested_power("x", 300, 3), "x", 1], -1],
+        ["+", _nested_power(3, 60, 6), "x"],
+    ],
+)
+def test_large_degrees_and_numbers_are_not_expanded(left: Any) -> None:
+    claim = {"operator": ">=", "left": left, "right": 0, "ranges": {"x": _REAL}, "closed": []}
+    proof = {"steps": [["normal", left, 1, [_X]]], "everywhere": False, "ends": []}
+    with pytest.raises(Rejected, match="large"):
+        replay(_sealed(claim | {"relations": []}, "PROVED", proof | {"somewhere": {"x": 1}}))
+
+
+@pytest.mark.parametrize(
+    ("assume", "domain"),
+    [
+        ({"x": "integer"}, "x > 1/2"),
+        ({"x": "integer"}, "x >= 1 & x < 10/3"),
+        ({"x": "nonnegative integer"}, None),
+        ({"x": "negative integer"}, None),
+    ],
+)
+def test_printed_range_of_an_integer_is_that_of_the_claim(
+    assume: dict[str, str], domain: str | None
+) -> None:
+    claim = claim_of("x >= 1", assume, domain)
+    assert digest(claim_of(*claim_text(claim))) == digest(claim)
+
+
+@pytest.mark.parametrize("domain", ["x > -1", "x >= -1", "x < 1"])
+def test_domain_does_not_widen_a_nonnegative_symbol(domain: str) -> None:
+    claim = claim_of("x > 0", {"x": "nonnegative"}, domain)
+    assert claim["ranges"]["x"][0] == 0 and claim["closed"] == [["x", 0]]
+    assert th.prove("x > 0", {"x": "nonnegative"}, domain).refuted
+    assert digest(claim) != digest(claim_of("x > 0", None, domain))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        sp.Eq(sp.Symbol("x", real=True), sp.Symbol("x", positive=True)),
+        sp.Gt(sp.Symbol("x", nonnegative=True), 0, evaluate=False),
+        sp.Ne(sp.Symbol("n", even=True), 3, evaluate=False),
+        sp.Gt(sp.Symbol("x", real=True, nonzero=True) ** 2, 0, evaluate=False),
+        sp.Eq(sp.Function("exp")(sp.Symbol("x", real=True)), 1, evaluate=False),
+    ],
+)
+def test_statement_that_a_claim_cannot_make_has_no_hash(statement: Any) -> None:
+    with pytest.raises(UnsupportedFormula):
+        claim_of(statement)
+    assert "sha256" not in th.prove(statement).record
 
 
 def test_loggamma_has_no_value_at_negative_numbers() -> None:
@@ -624,6 +742,15 @@ def test_command_line_says_where_a_replayed_claim_holds(tmp_path: Path) -> None:
     assert json.loads(answer)["conditions"] == ["both sides are defined"]
     CliRunner().invoke(main, ["prove", "cosh(x) > 0", "--certificate", file])
     assert "provided" not in CliRunner().invoke(main, ["replay", file]).output
+
+
+def test_command_line_shows_a_claim_that_no_statement_makes(tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    claim = claim_of("exp(x) > 0", {"x": "(0, 1)"}) | {"closed": [["x", 5]]}
+    end = {"steps": [], "everywhere": False, "ends": []}
+    file.write_text(json.dumps(_proved(claim, somewhere={"x": "1/2"}, ends=[end])))
+    answer = CliRunner().invoke(main, ["replay", str(file)])
+    assert answer.exit_code == 0 and '"closed": [["x", 5]]' in answer.output
 
 
 def test_number_of_many_digits_is_not_factored() -> None:

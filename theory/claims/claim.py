@@ -50,8 +50,15 @@ def claim_on(statement: Any, question: Statement) -> dict[str, Any]:
     domain = question.domain
     symbols = set(question.symbols) | {s for s, _ in domain.closed} | set(domain.ranges)
     symbols = symbols.union(*(e.free_symbols for _, e in domain.relations))
+    if len({s.name for s in symbols}) < len(symbols):
+        raise UnsupportedFormula("Two symbols of one name are one name in a claim.")
     ranges = {}
     for s in sorted(symbols, key=lambda s: s.name):
+        # zero is in the domain of a symbol that only SymPy knows to be nonnegative
+        end = s.is_zero is None and (s.is_nonnegative or s.is_nonpositive)
+        left_out = end and s not in domain.ranges and (s, sp.S.Zero) not in domain.closed
+        if left_out or not _is_stated(s):
+            raise UnsupportedFormula(f"A claim cannot say what is assumed of {s}.")
         lower, upper = domain.ranges.get(s, (-sp.oo, sp.oo))
         if lower == -sp.oo and s.is_nonnegative:
             lower = sp.S.Zero
@@ -67,6 +74,13 @@ def claim_on(statement: Any, question: Statement) -> dict[str, Any]:
         "closed": [[s.name, term_of(e)] for s, e in domain.closed],
         "relations": [[o, term_of(e)] for o, e in domain.relations],
     }
+
+
+def _is_stated(s: sp.Symbol) -> bool:
+    """Whether a sign and being an integer are all that is assumed of a real symbol."""
+    kinds = ("integer", "positive", "negative", "nonnegative", "nonpositive")
+    known = {kind: True for kind in kinds if getattr(s, f"is_{kind}")}
+    return bool(sp.Symbol(s.name, real=True, **known) == s)
 
 
 def _typed(code: str, node: ast.expr) -> Term:
@@ -119,6 +133,8 @@ def term_of(e: sp.Expr) -> Term:
     if e is sp.pi or e is sp.E:
         return str(e)
     op = _NAMES.get(e.func, e.func.__name__)
+    if op not in _MADE and getattr(sp, op, None) is not e.func:
+        raise UnsupportedFormula(f"{op} is no function of a claim.")
     args = [term_of(a) for a in (e.as_ordered_terms() if e.is_Add else e.args)]
     return _MADE[op](*args) if op in _MADE else [op, *args]
 
@@ -178,11 +194,20 @@ def claim_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
     True
     """
     statement = f"{text_of(claim['left'])} {claim['operator']} {text_of(claim['right'])}"
-    assume = {}
+    assume, bounds = {}, []
     for name, (lower, upper, *whole) in claim["ranges"].items():
         closed = [end for x, end in claim["closed"] if x == name]
         if whole:
-            words = "positive integer" if lower == 0 else "integer"
+            words = "integer"
+            if [lower, upper, *closed] == [0, None]:
+                words = "positive integer"
+            else:
+                ends = [(">", lower), ("<", upper)]
+                bounds += [
+                    f"{name} {o}{'=' * (e in closed)} {text_of(e)}"
+                    for o, e in ends
+                    if e is not None
+                ]
         elif [lower, upper] == [None, None]:
             words = "real"
         elif [lower, upper] == [0, None] and 0 not in closed:
@@ -196,5 +221,5 @@ def claim_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
             b = "oo" if upper is None else text_of(upper)
             words = f"{left}{a}, {b}{right}"
         assume[name] = words
-    domain = " & ".join(f"{text_of(t)} {o} 0" for o, t in claim["relations"])
-    return statement, assume, domain
+    relations = [f"{text_of(t)} {o} 0" for o, t in claim["relations"]]
+    return statement, assume, " & ".join([*bounds, *relations])

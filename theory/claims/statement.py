@@ -369,8 +369,8 @@ def read_domain(
             bound = -e.coeff(s, 0) / slope
             if slope.is_Rational and bound.is_number:
                 lower, upper = found.get(s, (-sp.oo, sp.oo))
-                lower = sp.S.Zero if s.is_positive and lower == -sp.oo else lower
-                upper = sp.S.Zero if s.is_negative and upper is sp.oo else upper
+                lower = sp.S.Zero if s.is_nonnegative and lower == -sp.oo else lower
+                upper = sp.S.Zero if s.is_nonpositive and upper is sp.oo else upper
                 if (operator[0] == ">") == (slope > 0):
                     lower = bound if lower == -sp.oo else sp.Max(lower, bound)
                 else:

@@ -159,9 +159,10 @@ def holds_everywhere(proof: Mapping[str, Any]) -> bool:
 
 
 def is_about_nothing(claim: Mapping[str, Any]) -> bool:
-    """Whether a side has no value anywhere."""
+    """Whether a side has no value anywhere, and neither at the closed ends."""
     where = Context(claim["ranges"])
-    return undefined(where, claim["left"]) or undefined(where, claim["right"])
+    gone = undefined(where, claim["left"]) or undefined(where, claim["right"])
+    return gone and all(is_about_nothing(at_end(claim, i)) for i in range(len(claim["closed"])))
 
 
 def _proved(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:

@@ -39,10 +39,22 @@ from theory.claims.replay.terms import (
 )
 
 MAX_TERMS = 10_000_000
+MAX_DEGREE = 10_000
+MAX_BITS = 100_000
+# of a polynomial that is factored, and has its roots enclosed
+MAX_FACTORED = 300
+
+
+def bounded(p: fmpz_mpoly, n: int = 1) -> None:
+    """FLINT may run for hours on p^n, and aborts when it runs out of memory."""
+    demand(n * max(map(int, p.degrees()), default=0) <= MAX_DEGREE, "a large power")
+    bits = max((int(c).bit_length() for c in p.coeffs()), default=0)
+    demand(n * bits <= MAX_BITS, "a large number")
 
 
 def terms_of_power(p: fmpz_mpoly, n: int) -> int:
     """At most so many terms has the power p^n."""
+    bounded(p, n)
     degrees = math.prod(n * int(k) + 1 for k in p.degrees())
     return min(degrees, math.comb(len(p) + n - 1, n)) if len(p) > 1 else 1
 
@@ -92,6 +104,8 @@ class Algebra:
         demand(d != 0 and max(len(n), len(d)) < 20_000, "a denominator is zero, or too large")
         if n == 0:
             return n, self.one
+        bounded(n)
+        bounded(d)
         g = n.gcd(d) if d != 1 else self.one
         return divmod(n, g)[0], divmod(d, g)[0]
 
@@ -175,7 +189,10 @@ class Algebra:
     def _define(self, t: Term) -> Any:
         """The fraction of a term in a definition, which must have values wherever the claim has."""
         if self.point is None:
-            demand(self.context.regular(t, self.given), f"{key(t)[:200]} may have no value")
+            exists = self.context.regular(t, self.given)
+        else:
+            exists = at_precision(BITS[1], t, self.point, 200).is_finite()
+        demand(exists, f"{key(t)[:200]} may have no value")
         return self.value(t)
 
     def _name(self, t: Term) -> None:
@@ -226,9 +243,10 @@ class Algebra:
         op, u = t
         demand(op in ("asin", "atan"), f"no arc {op}")
         root = self.value(power(add(1, mul(-1 if op == "asin" else 1, power(u, 2))), "1/2"))
-        unit = self.constant(Fraction(1))
-        c, s = (root, self.value(u)) if op == "asin" else (self.times(unit, root, -1), None)
-        self.angles.append((self.value(t), c, s or self.times(self.value(u), c)))
+        # the value of an angle may be known although u is 0/0
+        angle, sine, unit = self._define(t), self._define(u), self.constant(Fraction(1))
+        c, s = (root, sine) if op == "asin" else (self.times(unit, root, -1), None)
+        self.angles.append((angle, c, s or self.times(sine, c)))
 
     def _turn(self, t: Term, p: int, q: int) -> None:
         """The number asin u or atan u is pi p/q: its unit vector to the power q is real."""
@@ -345,11 +363,13 @@ class Algebra:
                 not at_precision(BITS[1], add(*parts), self.point or {}).contains(0),
                 "a conjugate is zero",
             )
+            demand(len(total) * len(conjugate) < MAX_TERMS, "a large norm")
             total = self.reduce(total * conjugate)
         return bool(total == 0)
 
     def polynomial_sign(self, p: fmpz_mpoly) -> int | None:
         """The sign of a polynomial for all values that the generators may take."""
+        demand(max(map(int, p.degrees())) <= MAX_FACTORED, "a polynomial of a large degree")
         content, factors = p.factor()
         total = POSITIVE if content > 0 else NEGATIVE
         for f, k in factors:

@@ -170,10 +170,11 @@ def at_precision(bits: int, t: Term, env: Mapping[str, Term], radius: int | None
 def undefined(context: Context, t: Term, poles: bool = True) -> bool:
     """Whether some part has no real value: the log or root of what is below 0, asin beyond 1.
 
-    With `poles` also 1/0 and log 0.
+    With `poles` also 1/0 and log 0. Without, t is a number, and a part of a pole does not count.
     """
     for a in subterms(t):
-        if not isinstance(a, list):
+        # whatever is true of the sign of 1/0, for it has no value
+        if not isinstance(a, list) or not (poles or at_precision(BITS[1], a[1], {}).is_finite()):
             continue
         s, q = context.sign(a[1]), number(a[-1])
         if a[0] in ("log", "^"):
