@@ -1,8 +1,9 @@
 """The 28 identities of the tests: our verdict against what SymPy answers, in one run.
 
-Each method sees each identity several times in one process of its own, every time with symbols
-that it has not met (same assumptions, other names): the code is warm, and nothing is looked up
-from an earlier call. The first call is not counted; the time is the median of the others. Run
+Each method sees each identity several times in one process of its own. "Warm" is the same
+statement again; "new" is the statement in symbols that the process has not met (same assumptions,
+other names), so that no answer is looked up in a cache, neither ours nor one of SymPy. The first
+call of each is not counted; the time is the median of the others. Run
 ``python -m benchmarks.identities`` from the repository root; the table goes to
 ``benchmarks/identities.md``.
 """
@@ -13,7 +14,6 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import sympy as sp
 
@@ -58,41 +58,63 @@ METHODS: dict[str, Callable[[sp.Expr, sp.Expr], str]] = {
 RIGHT = ("PROVED", "zero", "equal")
 
 
-def warm(method: Callable[[sp.Expr, sp.Expr], str], name: str) -> tuple[str, float]:
-    """The answer, and the median of the seconds of the calls after the first one."""
-    seconds: list[float] = []
+def answer_and_times(
+    method: Callable[[sp.Expr, sp.Expr], str], name: str
+) -> tuple[str, float, float]:
+    """The answer, and the median seconds of warm calls and of calls in new symbols."""
     answers: list[str] = []
-    for turn in range(1 + REPEATS):
-        sides = [_renamed(e, f"_{turn}") for e in IDENTITIES[name]]
-        begin = time.perf_counter()
-        answers.append(method(*sides))
-        seconds.append(time.perf_counter() - begin)
-        if sum(seconds) > SLOW and turn > 0:
-            break
+    times = []
+    for suffix in ("", "_{}"):
+        seconds: list[float] = []
+        for turn in range(1 + REPEATS):
+            sides = [_renamed(e, suffix.format(turn)) for e in IDENTITIES[name]]
+            begin = time.perf_counter()
+            answers.append(method(*sides))
+            seconds.append(time.perf_counter() - begin)
+            if sum(seconds) > SLOW and turn > 0:
+                break
+        times.append(statistics.median(seconds[1:]))
     # from run to run the answers of SymPy differ: the worst one counts
     worst = next((a for a in answers if a not in RIGHT), answers[0])
-    return worst, statistics.median(seconds[1:])
+    return worst, times[0], times[1]
 
 
 def _renamed(e: sp.Expr, suffix: str) -> sp.Expr:
     return e.xreplace({s: sp.Symbol(s.name + suffix, **s.assumptions0) for s in e.free_symbols})
 
 
-def measure(name: str) -> dict[str, tuple[str, float]]:
-    """Answer and seconds of each method."""
-    out: dict[str, tuple[str, float]] = {}
+def measure(name: str) -> dict[str, tuple[str, float, float]]:
+    """Answer, warm seconds and seconds in new symbols of each method."""
+    out: dict[str, tuple[str, float, float]] = {}
     for label, method in METHODS.items():
-        answer, elapsed = timed(warm, (method, name), LIMIT)
+        answer, elapsed = timed(answer_and_times, (method, name), LIMIT)
         # a hang and an exception come without the seconds of single calls
-        out[label] = answer if isinstance(answer, tuple) else (str(answer), elapsed)
+        out[label] = answer if isinstance(answer, tuple) else (str(answer), elapsed, elapsed)
     return out
 
 
-def _cells(row: dict[str, tuple[str, float]]) -> list[str]:
+def _cells(row: dict[str, tuple[str, float, float]]) -> list[str]:
     out = []
-    for answer, seconds in row.values():
-        out += [answer, f"{'> ' * (answer == 'hang')}{seconds * 1e3:.1f}"]
+    for answer, warm, new in row.values():
+        limit = "> " * (answer == "hang")
+        out += [answer, f"{limit}{warm * 1e3:.1f}", f"{limit}{new * 1e3:.1f}"]
     return [*out, f"{row['simplify'][1] / row['is_zero'][1]:.1f}"]
+
+
+def _summary(label: str, rows: dict[str, dict[str, tuple[str, float, float]]]) -> str:
+    answers = [row[label][0] for row in rows.values()]
+    right = sum(a in RIGHT for a in answers)
+    wrong = sum(a.startswith("WRONG") for a in answers)
+    parts = [f"- {label}: {right} of {len(rows)} decided, {wrong} wrong"]
+    for i, kind in ((1, "warm"), (2, "new symbols")):
+        times = [row[label][i] for row in rows.values()]
+        ours = statistics.median(row["is_zero"][i] for row in rows.values())
+        median = statistics.median(times)
+        parts.append(
+            f"{kind}: median {median * 1e3:.1f} ms, {median / ours:.1f} of is_zero, "
+            f"largest {max(times) * 1e3:.0f} ms"
+        )
+    return "; ".join(parts)
 
 
 def main() -> None:
@@ -100,37 +122,27 @@ def main() -> None:
     # resolved and run once, so that no process pays for the imports
     for method in METHODS.values():
         method(*IDENTITIES["Fenchel"])
-    rows: dict[str, Any] = {}
+    rows = {}
     lines = []
     for name in IDENTITIES:
         rows[name] = measure(name)
         lines.append(f"| {name} | {' | '.join(_cells(rows[name]))} |")
         print(lines[-1], flush=True)
-    summary = []
-    for label in METHODS:
-        times = [row[label][1] for row in rows.values()]
-        right = sum(row[label][0] in RIGHT for row in rows.values())
-        wrong = sum(row[label][0].startswith("WRONG") for row in rows.values())
-        median = statistics.median(times)
-        ours = statistics.median(row["is_zero"][1] for row in rows.values())
-        summary.append(
-            f"- {label}: {right} of {len(rows)} decided, {wrong} wrong; median {median * 1e3:.1f} "
-            f"ms, largest {max(times) * 1e3:.0f} ms; median over that of is_zero: "
-            f"{median / ours:.1f}"
-        )
-    heads = " | ".join(f"{label} | ms" for label in METHODS)
+    summary = [_summary(label, rows) for label in METHODS]
+    heads = " | ".join(f"{label} | warm | new" for label in METHODS)
     text = "\n".join(
         [
             "# 28 identities: theory against simplify, equals and cancel of SymPy",
             "",
-            "Milliseconds, warm: the median of up to five calls after a first one, each call with",
-            "symbols of other names, one process for a method and an identity. `is_zero` is the",
-            "zero test on the difference; `th.prove` also reads the relation and looks for points",
-            "where one side alone is defined. The last column is simplify over is_zero.",
+            "Milliseconds, the median of up to five calls after a first one, one process for a",
+            "method and an identity: *warm*, the same statement again, and *new*, the statement in",
+            "symbols of other names each time. `is_zero` is the zero test on the difference;",
+            "`th.prove` also reads the relation and looks for points where one side alone is",
+            "defined. The last column is simplify over is_zero, warm.",
             "`python -m benchmarks.identities` makes this table.",
             "",
             f"| identity | {heads} | ratio |",
-            f"| --- |{' --- |' * (2 * len(METHODS) + 1)}",
+            f"| --- |{' --- |' * (3 * len(METHODS) + 1)}",
             *lines,
             "",
             *summary,

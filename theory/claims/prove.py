@@ -24,6 +24,7 @@ from theory.claims.inequality import (
 from theory.claims.replay import digest
 from theory.claims.statement import (
     Statement,
+    first_undefined,
     names_of,
     partial_functions,
     read_statement,
@@ -180,13 +181,12 @@ def _defined_on_one_side(question: Statement) -> Verdict | None:
     if found[0].keys() == found[1].keys():
         # what has no value on one side has none on the other
         return None
+    # where a function of both sides has no value, neither has one
+    alone = [[f for f in side if f not in found[1 - i]] for i, side in enumerate(found)]
     for point in question.domain.points(question.symbols, _POINTS):
-        reasons = [
-            next(filter(None, (f.undefined_at(point) for f in side)), None) for side in found
-        ]
         for i, there in enumerate((question.left, question.right)):
-            reason = reasons[1 - i]
-            if reason is None or reasons[i] is not None:
+            reason = first_undefined(alone[1 - i], point)
+            if reason is None or first_undefined(found[i], point) is not None:
                 continue
             value = value_at(there, point)
             if value is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -21,6 +22,7 @@ __all__ = [
     "Domain",
     "Point",
     "Statement",
+    "first_undefined",
     "names_of",
     "partial_functions",
     "read_assumptions",
@@ -142,13 +144,20 @@ def _simple_points(symbols: Sequence[sp.Symbol]) -> Iterator[Point]:
 
 def value_at(e: sp.Expr, point: Point, bits: int = 256) -> arb | None:
     """A finite real ball around the value at an exact point, or None."""
-    symbols = list(point)
+    program = _compiled(e, point)
+    return None if program is None else _value_of(program, point, bits)
+
+
+def _compiled(e: sp.Expr, symbols: Iterable[sp.Symbol]) -> Program | None:
     try:
-        program = Program([e], symbols)
+        return Program([e], tuple(symbols))
     except UnsupportedFormula:
         return None
+
+
+def _value_of(program: Program, point: Point, bits: int = 256) -> arb | None:
     with precision(bits):
-        value = program([rational_ball(point[s]) for s in symbols])[0]
+        value = program([rational_ball(point[s]) for s in program.symbols])[0]
     return value if isinstance(value, arb) and value.is_finite() else None
 
 
@@ -167,11 +176,20 @@ class PartialFunction:
             exponent = self.node.exp.xreplace(point)
             if not exponent.is_Rational or exponent.is_Integer:
                 return None
-        free = self.argument.free_symbols
-        value = value_at(self.argument, {s: v for s, v in point.items() if s in free})
+        value = self._argument_at(point)
         if value is None or not (value < self.low or (self.high is not None and value > self.high)):
             return None
         return f"{self.node} of {value.str(6, radius=False)}"
+
+    def _argument_at(self, point: Point) -> arb | None:
+        if self._program is None or any(s not in point for s in self._program.symbols):
+            return None
+        return _value_of(self._program, point)
+
+    @cached_property
+    def _program(self) -> Program | None:
+        """The argument, compiled once for all points of a search."""
+        return _compiled(self.argument, self.argument.free_symbols)
 
 
 def partial_functions(e: sp.Expr) -> tuple[PartialFunction, ...]:
@@ -197,7 +215,12 @@ def partial_functions(e: sp.Expr) -> tuple[PartialFunction, ...]:
 
 def undefined_at(e: sp.Expr, point: Point) -> str | None:
     """Why an expression has no real value at an exact point; None when it may have one."""
-    return next(filter(None, (f.undefined_at(point) for f in partial_functions(e))), None)
+    return first_undefined(partial_functions(e), point)
+
+
+def first_undefined(functions: Iterable[PartialFunction], point: Point) -> str | None:
+    """The reason of the first of the functions that certainly has no real value at a point."""
+    return next(filter(None, (f.undefined_at(point) for f in functions)), None)
 
 
 def names_of(point: Point) -> dict[str, str]:

@@ -128,7 +128,7 @@ def between(
 
 
 def agrees(s: sp.Symbol, value: sp.Expr) -> bool:
-    """Whether a number may have the properties that a symbol is assumed to have.
+    """Whether a real number may have the properties that a symbol is assumed to have.
 
     Examples
     --------
@@ -141,10 +141,19 @@ def agrees(s: sp.Symbol, value: sp.Expr) -> bool:
 
 @lru_cache(maxsize=1024)
 def _properties(s: sp.Symbol) -> tuple[tuple[str, bool], ...]:
-    """What is assumed of a symbol, without what finite numbers have in any case."""
-    everywhere = ("commutative", "complex", "hermitian", "finite", "real")
+    """What is assumed of a symbol, without what finite real numbers have in any case.
+
+    A strict sign stands for all that follows from it: these are the properties that are asked for
+    at every point of every search.
+    """
+    known = {"commutative", "complex", "hermitian", "finite", "real"}
+    if s.is_real:
+        known |= {"imaginary", "infinite"}
+    if s.is_real and (s.is_positive or s.is_negative):
+        known |= {"zero", "nonzero", "nonnegative", "nonpositive"}
+        known.add("negative" if s.is_positive else "positive")
     return tuple(
         (name, holds)
         for name, holds in s.assumptions0.items()
-        if name not in everywhere and not name.startswith("extended_")
+        if name not in known and not name.startswith("extended_")
     )

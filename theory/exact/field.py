@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -338,26 +339,9 @@ class Field:
 
     # -- exponentials and the circle ---------------------------------------------------------
 
-    def _terms(self, a: sp.Expr) -> list[tuple[sp.Rational, sp.Expr]]:
-        """A sum as rational multiples of directions."""
-        a = sp.expand(a)
-        if a.is_rational_function() and any(
-            x.is_Pow and x.exp.is_negative and x.base.is_Add for x in a.atoms(sp.Pow)
-        ):
-            free = sorted(a.free_symbols, key=str)
-            if len(free) == 1:
-                a = sp.expand(sp.apart(sp.together(a), free[0]))
-        out: dict[sp.Expr, sp.Rational] = {}
-        for t in sp.Add.make_args(a):
-            c, r = t.as_coeff_Mul()
-            if not c.is_Rational:
-                c, r = sp.S.One, t
-            out[r] = out.get(r, sp.S.Zero) + c
-        return [(c, r) for r, c in out.items() if c != 0]
-
     def _exponential(self, a: sp.Expr) -> Fraction:
         out = self.constant(1)
-        for c, r in self._terms(a):
+        for c, r in _terms(a):
             if isinstance(r, sp.log):
                 out = self.mul(out, self._general_power(self._convert(r.args[0]), c))
                 continue
@@ -405,7 +389,7 @@ class Field:
     def _circle(self, a: sp.Expr) -> tuple[Fraction, Fraction]:
         """(cos a, sin a) by the addition theorems."""
         c, s = self.constant(1), self.constant(0)
-        for q, r in self._terms(a):
+        for q, r in _terms(a):
             b = self._circle_direction(q, r)
             minus = (-s[0], s[1])
             c, s = (
@@ -545,16 +529,10 @@ class Field:
         if exponent.is_Integer:
             return self.power(base, int(exponent))
         if exponent.free_symbols:
-            exponent = sp.together(exponent)
-            free = sorted(exponent.free_symbols, key=str)
-            exponent = (
-                sp.apart(exponent, free[0])
-                if len(free) == 1 and exponent.is_rational_function()
-                else sp.expand(exponent)
-            )
+            exponent = _partial_fractions(exponent)
         # a symbolic integer exponent is at home on negative bases too
         factors = self._factors(base, implied=exponent.is_integer is not True)
-        for c, r in self._terms(exponent):
+        for c, r in _terms(exponent):
             for f, k in factors:
                 out = self.mul(out, self._factor_power(f, k * c, r))
         return out
@@ -594,11 +572,7 @@ class Field:
 
     def _split_power(self, f: fmpz_mpoly, exponent: sp.Expr) -> Fraction:
         out = self.constant(1)
-        exponent = sp.together(exponent)
-        free = sorted(exponent.free_symbols, key=str)
-        if len(free) == 1 and exponent.is_rational_function():
-            exponent = sp.apart(exponent, free[0])
-        for c, r in self._terms(exponent):
+        for c, r in _terms(_partial_fractions(exponent)):
             out = self.mul(out, self._factor_power(f, c, r))
         return out
 
@@ -762,6 +736,32 @@ _REWRITE: dict[Any, Any] = {
 }
 _LOGARITHMIC = (sp.asinh, sp.acosh, sp.atanh, sp.acoth, sp.asech, sp.acsch)
 _ODD = {sp.atan, sp.asin, sp.erf, sp.erfi, sp.erfinv, sp.Si, sp.Shi}
+
+
+@lru_cache(maxsize=2048)
+def _partial_fractions(a: sp.Expr) -> sp.Expr:
+    """A rational function of one symbol as partial fractions, other sums expanded."""
+    a = sp.together(a)
+    free = list(a.free_symbols)
+    if len(free) == 1 and a.is_rational_function():
+        return sp.apart(a, free[0])
+    return sp.expand(a)
+
+
+@lru_cache(maxsize=2048)
+def _terms(a: sp.Expr) -> tuple[tuple[sp.Rational, sp.Expr], ...]:
+    """A sum as rational multiples of directions."""
+    a = sp.expand(a)
+    divided = any(x.exp.is_negative and x.base.is_Add for x in a.atoms(sp.Pow))
+    if divided and len(a.free_symbols) == 1 and a.is_rational_function():
+        a = sp.expand(_partial_fractions(a))
+    out: dict[sp.Expr, sp.Rational] = {}
+    for t in sp.Add.make_args(a):
+        c, r = t.as_coeff_Mul()
+        if not c.is_Rational:
+            c, r = sp.S.One, t
+        out[r] = out.get(r, sp.S.Zero) + c
+    return tuple((c, r) for r, c in out.items() if c != 0)
 
 
 def factor(p: fmpz_mpoly) -> tuple[int, list[tuple[fmpz_mpoly, int]]]:
