@@ -138,6 +138,7 @@ WRONG = certificate(th.conserved("u + v", DIFFERENCE))
         {"further": 1},
         {"relations": None},
         {"restriction": ["u"]},
+        {"ranges": {"u": [None, None, "integer"], "v": [None, None]}},
     ],
 )
 def test_proof_of_one_law_is_none_of_another(changes: dict[str, Any]) -> None:
@@ -234,6 +235,7 @@ def test_potential_of_one_flow_is_none_of_another(changes: dict[str, Any]) -> No
         {"range": [2, 3]},
         {"range": [None, 0]},
         {"name": "x"},
+        {"range": [0, None, "integer"]},
     ],
 )
 def test_curve_of_a_potential_is_the_one_through_the_start(hints: dict[str, Any]) -> None:

@@ -56,6 +56,8 @@ def _names(claim: Mapping[str, Any], entry: str) -> list[str]:
     names = claim[entry]
     demand(names and len(set(names)) == len(names), f"no {entry}, or one of them twice")
     demand(all(is_name(x) and x in claim["ranges"] for x in names), f"no domain of the {entry}")
+    # a derivative says nothing of the values at integers
+    demand(all(len(claim["ranges"][x]) == 2 for x in names), f"integers as {entry}")
     return list(names)
 
 
@@ -153,6 +155,7 @@ def _mirror_potential(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Ans
     s, clock = hints["name"], written_out(hints["rate"])
     theta = dict(zip(names, _terms(hints["theta"], len(names)), strict=True))
     begin = written_out(hints["begin"])
+    demand(len(hints["range"]) == 2, "no interval of the curve")
     others = {y: r for y, r in claim["ranges"].items() if y not in names}
     demand(is_name(s) and s not in others and s != x, f"{s} is no new name")
     whole = {"ranges": others, "relations": []}
