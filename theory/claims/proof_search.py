@@ -75,7 +75,8 @@ class Prover:
             return s
         self.failed.add(mark)
         for attempt in (
-            self._by_parts, self._by_normal_form, self._by_constant, self._by_groups,
+            self._distributed, self._by_parts, self._by_normal_form, self._by_constant,
+            self._by_groups,
             self._by_trade, self._by_square, self._by_exponential,
             self._by_factors, self._by_pivots, self._by_rising, self._by_cases,
         ):  # fmt: skip
@@ -114,6 +115,15 @@ class Prover:
                 return None
             return algebra
         return None
+
+    def _distributed(self, t: Term, depth: int) -> None:
+        """A sum in which sums occur with a number as factor, as a sum of all terms."""
+        other = _one_sum(t)
+        if other == t:
+            return
+        self.sign(other, depth)
+        if self.context.sign(other) is not None and self.zero(add(t, mul(-1, other)), 1):
+            self.apply("rewrite", t, other)
 
     def _by_parts(self, t: Term, depth: int) -> None:
         op, args = t[0], t[1:]
@@ -492,6 +502,19 @@ def _completed_squares(p: sp.Poly, symbols: list[sp.Symbol]) -> Term | None:
         parts.append(mul(term_of(a), power(term_of(center), 2)))
         rest = sp.expand(rest - a * center**2)
     return add(*parts, term_of(rest)) if not rest.free_symbols else None
+
+
+def _one_sum(t: Term) -> Term:
+    """The sum with its inner sums, and numbers times sums, written out."""
+    if not isinstance(t, list):
+        return t
+    if t[0] == "+":
+        return add(*map(_one_sum, t[1:]))
+    sums = [a for a in t[1:] if isinstance(a, list) and a[0] == "+"]
+    rest = [a for a in t[1:] if not (isinstance(a, list) and a[0] == "+")]
+    if t[0] == "*" and len(sums) == 1 and number(mul(*rest)) is not None:
+        return _one_sum(["+", *(mul(*rest, a) for a in sums[0][1:])])
+    return t
 
 
 def _is_square_in(t: Term, x: str) -> bool:
