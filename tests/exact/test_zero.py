@@ -205,6 +205,54 @@ def test_no_argument_proves_what_is_false(name: str) -> None:
             assert _prove_by_regions(e, s, 0) is None
 
 
+def test_what_is_infinite_at_zero_claims_nothing_there() -> None:
+    for sign in (1, -1):
+        e = sign * sp.loggamma(sp.Abs(X)) * (sp.sin(1) ** 2 + sp.cos(1) ** 2 - 1)
+        assert e.xreplace({X: sp.S.Zero}).has(sp.oo, -sp.oo)
+        assert _prove_by_regions(e, X, 0) == "region by region in the sign of X"
+
+
+def test_a_constant_that_is_one_is_no_zero() -> None:
+    assert _constant_zero(sp.sin(X) ** 2 + sp.cos(X) ** 2, [X], [], 0) is None
+
+
+@pytest.mark.parametrize(
+    ("e", "witness"),
+    [
+        (1 - sp.sign(X) ** 2, {"X": "0"}),
+        (sp.sign(X - 1) ** 2 - 1, {"X": "1"}),
+        (sp.Abs(sp.sign(3 * X + 2)) - 1, {"X": "-2/3"}),
+        (sp.sign(X - Y) ** 2 - 1, None),
+        (sp.sign(X - Y) * sp.sign(2 * Y - 2 * X) + 1, None),
+        (sp.sign(x - 1) ** 2 - 1, {"x": "1"}),
+    ],
+)
+def test_a_difference_that_shows_only_at_a_jump(e: sp.Expr, witness: dict[str, str] | None) -> None:
+    verdict = is_zero(e)
+    assert verdict.refuted
+    assert witness is None or verdict.witness == witness
+    point = {s: sp.Rational(verdict.witness[s.name]) for s in e.free_symbols}
+    assert e.xreplace(point) != 0
+
+
+@pytest.mark.parametrize(
+    "e",
+    [
+        sp.sign(X**2 - 2) ** 2 - 1,
+        sp.sign(x + 1) ** 2 * X - X,
+        sp.sign(X) * sp.Abs(X) - X,
+        sp.sign(X - Y) * (X - Y) - sp.Abs(X - Y),
+    ],
+)
+def test_a_jump_elsewhere_or_none_refutes_nothing(e: sp.Expr) -> None:
+    assert not is_zero(e).refuted
+
+
+def test_text_is_no_expression() -> None:
+    with pytest.raises(sp.SympifyError):
+        is_zero("x - x")
+
+
 NORMAL = "normal form"
 NORM = "norm over the conjugates of the square roots"
 CONNECTED = "near a point, and both sides are analytic on the connected domain"
