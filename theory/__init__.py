@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from theory.gradient_flow import GradientFlow, Mirror
     from theory.mirror.design import Design, design
     from theory.numeric.problem import Regression, expand_products, read_table
+    from theory.numeric.sweep import SweepTable, sweep
     from theory.show.code import to_code
     from theory.show.derivation import Derivation
 
@@ -52,6 +53,7 @@ __all__ = [
     "Mirror",
     "Regression",
     "Status",
+    "SweepTable",
     "TheoryError",
     "Verdict",
     "__version__",
@@ -78,6 +80,7 @@ __all__ = [
     "read_table",
     "replay",
     "search",
+    "sweep",
     "to_code",
 ]
 
@@ -93,6 +96,7 @@ _HOME = {
     "Mirror": "theory.gradient_flow",
     "Regression": "theory.numeric.problem",
     "Status": "theory.exact.verdict",
+    "SweepTable": "theory.numeric.sweep",
     "TheoryError": "theory.errors",
     "Verdict": "theory.exact.verdict",
     "certificate": "theory.claims.certificate",
@@ -115,6 +119,7 @@ _HOME = {
     "read_table": "theory.numeric.problem",
     "replay": "theory.claims.replay",
     "search": "theory.claims.search",
+    "sweep": "theory.numeric.sweep",
     "to_code": "theory.show.code",
 }
 _MODULES = {

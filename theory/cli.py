@@ -1,4 +1,6 @@
-"""The command line: ``theory derive | laws | prove | replay | search | design | flow | check``.
+"""The command line, one verb for each question.
+
+``theory derive | laws | prove | replay | search | design | flow | sweep | check``
 
 Exit codes: 0 answered, 1 refuted or failed, 2 bad input.
 """
@@ -460,6 +462,64 @@ def flow(as_json: bool, **options: Any) -> None:
     else:
         report(result, _console())
     sys.exit(0 if result["success"] else 1)
+
+
+@main.command()
+@click.argument("config", type=click.Path(dir_okay=False))
+@click.option("--engine", metavar="NAME", help="serial, loky, or a Dask scheduler's tcp://...")
+@click.option("--workers", type=int)
+@click.option("--retry-failed", is_flag=True, help="Try points again that have failed.")
+@click.option("--csv", type=click.Path(dir_okay=False), help="Write the table.")
+@click.option("--parquet", type=click.Path(dir_okay=False), help="Write the table.")
+@click.option("--plot", type=click.Path(dir_okay=False), help="Draw a result over an axis.")
+@click.option("--x", metavar="NAME", help="The axis to draw over.")
+@click.option("--y", metavar="NAME", default="error", show_default=True, help="What to draw.")
+@_JSON
+def sweep(
+    config: str,
+    engine: str | None,
+    workers: int | None,
+    retry_failed: bool,
+    csv: str | None,
+    parquet: str | None,
+    plot: str | None,
+    x: str | None,
+    y: str,
+    as_json: bool,
+) -> None:
+    """Run the flow of CONFIG over its grid; a second call goes on where the first one ended."""
+    from theory.cli_sweep import read_config, run_sweep
+    from theory.show.text import print_table
+
+    table = run_sweep(
+        read_config(config),
+        engine=engine,
+        workers=workers,
+        retry_failed=retry_failed,
+        progress=not as_json and sys.stderr.isatty(),
+    )
+    if csv is not None:
+        table.to_csv(csv)
+    if parquet is not None:
+        table.to_parquet(parquet)
+    if plot is not None:
+        from theory.show.sweep_plot import save_plot
+
+        save_plot(plot, table, y, x)
+    if as_json:
+        _emit({"points": table.records(), "failed": len(table.failed)})
+    else:
+        records = table.records()
+        names = list(dict.fromkeys(name for r in records for name in r))
+        if "failed" not in table.status:
+            names = [name for name in names if name not in ("status", "reason")]
+        rows = [[_cell(r.get(name, "")) for name in names] for r in records]
+        print_table(str(table), names, rows, _console())
+    sys.exit(1 if table.failed else 0)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 @main.command()
