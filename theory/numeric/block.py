@@ -39,7 +39,7 @@ class Geometry:
     radius: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """Compiled functions of one block, vectorized over coordinates."""
 

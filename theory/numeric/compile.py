@@ -8,7 +8,7 @@ renamed, so that no name in a formula can reach the Python interpreter.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import mpmath
@@ -141,10 +141,16 @@ def compile_expressions(
     >>> [array.tolist() for array in f([1.0, 2.0], 1.0)]
     [[0.0, 3.0], [3.0, 3.0]]
     """
-    expressions = [sp.sympify(e, strict=True) for e in expressions]
     for s in arguments:
         if not isinstance(s, sp.Symbol):
             raise FormulaError(f"Expected symbols as arguments but got {s!r}.")
+    return _compiled(tuple(sp.sympify(e, strict=True) for e in expressions), tuple(arguments))
+
+
+@lru_cache(maxsize=512)
+def _compiled(
+    expressions: tuple[sp.Expr, ...], arguments: tuple[sp.Symbol, ...]
+) -> Callable[..., tuple[Array, ...]]:
     if len(set(arguments)) != len(arguments):
         raise FormulaError(f"An argument is listed twice in {tuple(arguments)}.")
     free = set().union(*(e.free_symbols for e in expressions)) - set(arguments)
@@ -170,6 +176,10 @@ def compile_expressions(
             shape = np.broadcast_shapes(*(a.shape for a in arrays))
         with np.errstate(all="ignore"):
             results = compiled(*arrays)
+        if not blind and all(
+            type(r) is np.ndarray and r.dtype == np.float64 and r.shape == shape for r in results
+        ):
+            return tuple(results)
         out = []
         for result in results:
             array = np.asarray(result)

@@ -8,7 +8,9 @@ pole is lost when $\xi$ is measured from the start.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -17,6 +19,7 @@ from theory.errors import FormulaError
 from theory.flow.parametrization import Elementwise
 from theory.numeric.block import Block, Geometry, prepare
 from theory.numeric.compile import Array, compile_expressions
+from theory.numeric.direct import DirectMap
 from theory.numeric.lanes import integrate_lanes
 from theory.numeric.start import Start, read_constants
 
@@ -73,6 +76,8 @@ class NumericCurve:
         ``closed(dxi, *theta)`` continues the curve in closed form.
     domain : callable, optional
         ``domain(*theta)`` gives the ends of the interval of dxi.
+    inverse_map : callable, optional
+        ``inverse_map(xi, *theta)`` is k, its derivative, and its change with the scale of theta.
     """
 
     block: Block
@@ -80,6 +85,7 @@ class NumericCurve:
     closed: Callable[..., tuple[Array, ...]] | None = None
     domain: Callable[..., tuple[Array, ...]] | None = None
     closed_conjugate: Callable[..., tuple[Array, ...]] | None = None
+    inverse_map: Callable[..., tuple[Array, ...]] | None = None
     rtol: float = field(default=1e-13)
 
     @property
@@ -89,18 +95,21 @@ class NumericCurve:
 
     def restrict(self, keep: np.ndarray) -> NumericCurve:
         """The curves of some of the coordinates."""
-        return NumericCurve(
-            self.block,
-            self.theta0[:, keep],
-            self.closed,
-            self.domain,
-            self.closed_conjugate,
-            self.rtol,
-        )
+        return replace(self, theta0=self.theta0[:, keep])
 
     def without_closed_form(self) -> NumericCurve:
         """The same curves, integrated numerically."""
         return NumericCurve(self.block, self.theta0, rtol=self.rtol)
+
+    @property
+    def direct(self) -> DirectMap | None:
+        """The inverse mirror map from the start, where it is in closed form."""
+        if self.inverse_map is None:
+            return None
+        domain = self.domain
+        if domain is not None and np.isinf(np.stack(domain(*self.theta0))).all():
+            domain = None
+        return DirectMap(self.inverse_map, self.theta0, domain)
 
     def geometry(self, theta: Array) -> Geometry:
         """Value, speed and curvature of the curves at theta, shape (k, d)."""
@@ -281,17 +290,60 @@ def numeric_curve(
     if missing:
         raise FormulaError(f"The closed form has no formula for {', '.join(missing)}.")
     values = read_constants(parametrization, start)
-    symbols = [closed_form.start[p] for p in parametrization.parameters]
-    arguments = [closed_form.xi, *symbols]
-    formulas = [closed_form.theta[p].subs(values) for p in parametrization.parameters]
+    closed = _Closed(
+        parametrization,
+        tuple(values.items()),
+        closed_form.xi,
+        tuple(closed_form.start[p] for p in parametrization.parameters),
+        tuple(closed_form.theta[p] for p in parametrization.parameters),
+        closed_form.domain,
+        closed_form.conjugate,
+    )
+    starts = np.unique(theta0, axis=1)
+    _compare(closed, block, starts.shape[1], starts.tobytes())
+    return _compile_closed(closed, block, theta0)
+
+
+@dataclass(frozen=True)
+class _Closed:
+    """A closed form as a key: what it is compiled from."""
+
+    parametrization: Elementwise
+    constants: tuple[tuple[sp.Symbol, sp.Expr], ...]
+    xi: sp.Symbol
+    start: tuple[sp.Symbol, ...]
+    theta: tuple[sp.Expr, ...]
+    domain: tuple[sp.Expr, sp.Expr] | None
+    conjugate: sp.Expr | None
+
+
+def _compile_closed(closed: _Closed, block: Block, theta0: Array) -> NumericCurve:
+    curve, domain, conjugate, inverse_map = _functions(closed)
+    return NumericCurve(block, theta0, curve, domain, conjugate, inverse_map)
+
+
+_Function: TypeAlias = Callable[..., tuple[Array, ...]]
+
+
+@lru_cache(maxsize=64)
+def _functions(
+    closed: _Closed,
+) -> tuple[_Function, _Function | None, _Function | None, _Function]:
+    """The curve, its domain, the conjugate and the inverse mirror map as functions of arrays."""
+    rho, values = closed.parametrization, dict(closed.constants)
+    arguments = [closed.xi, *closed.start]
+    formulas = [e.subs(values) for e in closed.theta]
     domain = conjugate = None
-    if closed_form.domain is not None:
-        domain = _compile_ends([e.subs(values) for e in closed_form.domain], symbols)
-    if closed_form.conjugate is not None:
-        conjugate = compile_expressions([closed_form.conjugate.subs(values)], arguments)
-    fast = NumericCurve(block, theta0, compile_expressions(formulas, arguments), domain, conjugate)
-    _compare(fast, curve)
-    return fast
+    if closed.domain is not None:
+        domain = _compile_ends([e.subs(values) for e in closed.domain], [*closed.start])
+    if closed.conjugate is not None:
+        conjugate = compile_expressions([closed.conjugate.subs(values)], arguments)
+    at = dict(zip(rho.parameters, formulas, strict=True))
+    x = rho.formula.subs(values).xreplace(at)
+    metric = rho.metric().subs(values).xreplace(at)
+    change = sp.Add(*(s * sp.diff(x, s) for s in closed.start))
+    inverse_map = compile_expressions([x, metric, change], arguments)
+    return compile_expressions(formulas, arguments), domain, conjugate, inverse_map
 
 
 def _compile_ends(
@@ -307,7 +359,11 @@ def _compile_ends(
     return evaluate
 
 
-def _compare(fast: NumericCurve, slow: NumericCurve) -> None:
+@lru_cache(maxsize=256)
+def _compare(closed: _Closed, block: Block, count: int, starts: bytes) -> None:
+    """Raise when the closed form leaves the curve of the ODE, at any of the starts."""
+    theta0 = np.frombuffer(starts, dtype=np.float64).reshape(-1, count)
+    fast, slow = _compile_closed(closed, block, theta0), NumericCurve(block, theta0)
     radius = np.asarray(slow.geometry(slow.theta0).radius)
     for share in (0.25, -0.25):
         a, inside_a = fast.advance(fast.theta0, share * radius)

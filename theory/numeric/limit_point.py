@@ -13,17 +13,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike
-from scipy.linalg import qr
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import lapack
 
 from theory.errors import DataError, DomainError, InfeasibleTarget, ShapeError
 from theory.flow.gradient_flow import FlowModel
 from theory.numeric.compile import Array
 from theory.numeric.constrained import BoxMinimum, minimize_over_box
+from theory.numeric.direct import solve_direct
 from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
-from theory.numeric.newton import DualSolution, relative_residual, solve_dual
+from theory.numeric.newton import SOLVED, DualSolution, relative_residual, solve_dual
 from theory.numeric.objective import Objective, compile_objective, target_predictor
-from theory.numeric.problem import Regression
+from theory.numeric.problem import Regression, independent_rows
 from theory.numeric.start import Start
 
 __all__ = ["LimitPoint", "limit_point"]
@@ -133,7 +134,8 @@ def limit_point(
     bounds = None if reach is None else _read_reach(reach, curve)
     solution = None
     if problem.is_consistent(target) and (bounds is None or not _excluded(problem, target, bounds)):
-        solution = _solve(curve, problem.dense, target, rtol, max_iterations)
+        rows = problem.independent_rows
+        solution = _solve(curve, problem.dense, target, rows, rtol, max_iterations)
         if solution.success:
             return _result(curve, problem, target, target, solution, objective, True)
     A = problem.dense
@@ -174,27 +176,28 @@ def _excluded(problem: Regression, target: Array, bounds: tuple[Array, Array]) -
     return bool(np.any((target <= low) | (target >= high)))
 
 
-def _independent_rows(A: Array) -> np.ndarray:
-    _, triangle, pivots = qr(A.T, mode="economic", pivoting=True, check_finite=False)
-    size = np.abs(np.diagonal(triangle))
-    rank = int(np.sum(size > max(A.shape) * np.finfo(float).eps * size[0]))
-    return np.sort(pivots[:rank])
-
-
 def _solve(
-    curve: NumericCurve, A: Array, target: Array, rtol: float, max_iterations: int
+    curve: NumericCurve,
+    A: Array,
+    target: Array,
+    rows: NDArray[np.intp],
+    rtol: float,
+    max_iterations: int,
 ) -> DualSolution:
-    rows = _independent_rows(A)
-    reduced = solve_dual(curve, A[rows], target[rows], rtol=rtol, max_iterations=max_iterations)
+    whole = len(rows) == A.shape[0]
+    B, z = (A, target) if whole else (A[rows], target[rows])
+    reduced = _directly(curve, B, z, rtol)
+    if reduced is None:
+        reduced = solve_dual(curve, B, z, rtol=rtol, max_iterations=max_iterations)
     if reduced.success and curve.closed is not None and curve.domain is None:
         # a closed form without its domain may have been continued beyond a pole
         slow = curve.without_closed_form()
-        theta, inside = slow.advance(curve.theta0, A[rows].T @ reduced.multipliers)
+        theta, inside = slow.advance(curve.theta0, B.T @ reduced.multipliers)
         x = curve.block.rho(theta)
         if not inside.all() or np.max(np.abs(x - reduced.x)) > 1e-6 * np.max(np.abs(reduced.x)):
-            reduced = solve_dual(
-                slow, A[rows], target[rows], rtol=rtol, max_iterations=max_iterations
-            )
+            reduced = solve_dual(slow, B, z, rtol=rtol, max_iterations=max_iterations)
+    if whole:
+        return reduced
     multipliers = np.zeros(A.shape[0])
     multipliers[rows] = reduced.multipliers
     return DualSolution(
@@ -209,14 +212,32 @@ def _solve(
     )
 
 
-def _uncertainty(A: Array, curve: NumericCurve, solution: DualSolution) -> float:
+def _directly(curve: NumericCurve, A: Array, target: Array, rtol: float) -> DualSolution | None:
+    """The solution by the closed form of the inverse mirror map, checked on the curve itself."""
+    if curve.direct is None:
+        return None
+    found = solve_direct(curve.direct, A, target, rtol=rtol)
+    if found is None:
+        return None
+    theta, inside = curve.advance(curve.theta0, A.T @ found.multipliers)
+    x = curve.block.rho(theta)
+    if not inside.all():
+        return None
+    residual = relative_residual(A, x, target)
+    if not residual <= rtol:
+        return None
+    return DualSolution(theta, x, found.multipliers, residual, True, SOLVED, found.nit, 1.0)
+
+
+def _uncertainty(
+    A: Array, curve: NumericCurve, solution: DualSolution, rows: NDArray[np.intp]
+) -> float:
     r"""Relative error of x when each $\xi_i$ is off $\mathrm{range}(A^T)$ by rounding.
 
     The n coordinates that carry the samples adjust, $\delta x_B = -A_B^{-1}A_N\,\delta x_N$; the
     others move by $M\,\delta\xi$. It matters when more coordinates than samples are near a pole.
     """
-    rows = _independent_rows(A)
-    A = A[rows]
+    A = A if len(rows) == A.shape[0] else A[rows]
     n = len(rows)
     geometry = curve.geometry(solution.theta)
     speed = geometry.speed
@@ -225,9 +246,16 @@ def _uncertainty(A: Array, curve: NumericCurve, solution: DualSolution) -> float
         return np.inf
     if A.shape[1] == n:
         return 0.0
-    pivots = qr(A * (speed / np.max(speed)), mode="r", pivoting=True, check_finite=False)[1]
-    basic, other = pivots[:n], pivots[n:]
-    C = np.abs(np.linalg.lstsq(A[:, basic], A[:, other], rcond=None)[0])
+    # elimination with row exchanges picks n coordinates that move fast and are independent
+    _, exchanges, _ = lapack.dgetrf((A * (speed / np.max(speed))).T)
+    order = np.arange(A.shape[1])
+    for i, j in enumerate(exchanges):
+        order[i], order[j] = order[j], order[i]
+    basic, other = order[:n], order[n:]
+    factor, exchanges, singular = lapack.dgetrf(A[:, basic])
+    if singular:
+        return np.inf
+    C = np.abs(lapack.dgetrs(factor, exchanges, A[:, other])[0])
     shift = noise[other] + C.T @ noise[basic]
     if np.any(shift > 1e-3 * geometry.radius[other]):
         # rounding alone carries this coordinate into or out of the competition
@@ -248,7 +276,7 @@ def _result(
     objective: Objective,
     reachable: bool,
 ) -> LimitPoint:
-    uncertainty = _uncertainty(problem.dense, curve, solution)
+    uncertainty = _uncertainty(problem.dense, curve, solution, problem.independent_rows)
     success, message = solution.success, solution.message
     if success and uncertainty > 1e-6:
         success = False
@@ -302,10 +330,11 @@ def _unreachable(
     if free.any():
         rest = best.z - A[:, forced] @ x[forced]
         part = curve.restrict(free)
-        solution = _solve(part, A[:, free], rest, max(rtol, 1e-10), max_iterations)
+        rows = independent_rows(A[:, free])
+        solution = _solve(part, A[:, free], rest, rows, max(rtol, 1e-10), max_iterations)
         x[free], theta[:, free] = solution.x, solution.theta
         multipliers, nit, success = solution.multipliers, solution.nit, solution.success
-        uncertainty = _uncertainty(A[:, free], part, solution)
+        uncertainty = _uncertainty(A[:, free], part, solution, rows)
         note = "" if success else f" {solution.message}"
     return LimitPoint(
         x=x,

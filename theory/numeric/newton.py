@@ -9,17 +9,18 @@ pole the distance in $\xi$ from the start has no digits left.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_solve, cholesky, qr, solve_triangular
 
 from theory.numeric.block import Geometry
 from theory.numeric.compile import Array
 from theory.numeric.dual_curve import NumericCurve
+from theory.numeric.normal_equations import normal_equations
 
-__all__ = ["DualSolution", "relative_residual", "solve_dual"]
+__all__ = ["SOLVED", "DualSolution", "relative_residual", "solve_dual"]
+
+SOLVED = "Solved: A x = z up to rounding, and x minimizes the Bregman divergence to the start."
 
 
 # a step that ends closer to a pole than this share of its length is too long anyway
@@ -60,51 +61,6 @@ def relative_residual(A: Array, x: Array, z: Array) -> float:
     scale = float(np.max(np.abs(A) @ np.abs(x) + np.abs(z)))
     gap = float(np.max(np.abs(A @ x - z)))
     return gap / scale if scale > 0 else 0.0
-
-
-def _normal_equations(A: Array, speed: Array) -> tuple[Callable[[Array], Array], float]:
-    r"""Solver w of $(B B^T) w = r$ with $B = A\,\mathrm{diag}(g/\gamma)$, and $\gamma = \max g$.
-
-    The Hessian is $\gamma^2 B B^T$; the two factors $\gamma$ stay apart because $\gamma^2$ may
-    underflow.
-    """
-    gamma = float(np.max(speed))
-    B = A * (speed / gamma)
-    rows = np.max(np.abs(B), axis=1)
-    rows = np.where(rows > 0, rows, 1.0)
-    B = B / rows[:, None]
-    gram = B @ B.T
-    diagonal = np.sqrt(gram.diagonal())
-    diagonal = np.where(diagonal > 0, diagonal, 1.0)
-    gram = gram / diagonal[:, None] / diagonal
-    try:
-        factor = cholesky(gram, lower=True, check_finite=False)
-        if np.min(factor.diagonal()) < 1e-6:
-            raise LinAlgError("nearly singular")
-        scale = rows * diagonal
-
-        def by_cholesky(r: Array) -> Array:
-            return np.asarray(cho_solve((factor, True), r / scale, check_finite=False)) / scale
-
-        return by_cholesky, gamma
-    except LinAlgError:
-        # QR of B^T works with the root of the condition number
-        order = np.argsort(-np.max(np.abs(B), axis=0), kind="stable")
-        (triangle, pivots) = qr(B.T[order], mode="r", pivoting=True, check_finite=False)
-        n = A.shape[0]
-        triangle = np.array(triangle[:n])
-        # a residual is known to eps only, so weaker directions hold nothing but rounding
-        floor = 1e-8 * abs(triangle[0, 0])
-        small = np.abs(triangle.diagonal()) < floor
-        triangle[np.diag_indices(n)] = np.where(small, floor, triangle.diagonal())
-
-        def by_qr(r: Array) -> Array:
-            w = np.empty(n)
-            half = solve_triangular(triangle, (r / rows)[pivots], trans="T", check_finite=False)
-            w[pivots] = solve_triangular(triangle, half, check_finite=False)
-            return w / rows
-
-        return by_qr, gamma
 
 
 @dataclass
@@ -156,7 +112,7 @@ def solve_dual(
     share, unit, reach, growth, order = 0.0, 0.0, 1.0, 3.0, 0.0
     attempts, mark = 0, 0.0
     while share < 1.0:
-        solve, gamma = _normal_equations(A, state.geometry.speed)
+        solve, gamma = normal_equations(A, state.geometry.speed)
         w = solve(delta) / gamma
         direction = A.T @ w
         with np.errstate(over="ignore"):
@@ -241,7 +197,7 @@ def _correct(
 
 
 def _newton_step(curve: NumericCurve, A: Array, z: Array, residual: Array, state: _State) -> bool:
-    solve, gamma = _normal_equations(A, state.geometry.speed)
+    solve, gamma = normal_equations(A, state.geometry.speed)
     w = -solve(residual) / gamma
     if not np.isfinite(w).all():
         return False
@@ -306,14 +262,14 @@ def _finish(
         if relative_residual(A, geometry.x, z) <= rtol:
             state.theta, state.geometry, state.multipliers = theta, geometry, multipliers
             break
-        solve, gamma = _normal_equations(A, geometry.speed)
+        solve, gamma = normal_equations(A, geometry.speed)
         multipliers = multipliers - solve(A @ geometry.x - z) / gamma / gamma
         if not np.isfinite(multipliers).all():
             break
     residual = relative_residual(A, state.geometry.x, z)
     success = residual <= rtol
     message = (
-        "Solved: A x = z up to rounding, and x minimizes the Bregman divergence to the start."
+        SOLVED
         if success
         else f"The relative residual {residual:.2e} of A x = z stays above rtol = {rtol:.1e}."
     )

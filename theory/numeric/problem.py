@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from scipy.linalg import svd
+from scipy.linalg import qr, svd
 from scipy.sparse.linalg import LinearOperator
 
 from theory.errors import DataError, ShapeError
 from theory.numeric.compile import Array
 
-__all__ = ["Regression", "expand_products", "read_table"]
+__all__ = ["Regression", "expand_products", "independent_rows", "read_table"]
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -129,6 +129,11 @@ class Regression:
         s = self._svd[1]
         return int(np.sum(s > max(self.n, self.d) * np.finfo(float).eps * s[0]))
 
+    @cached_property
+    def independent_rows(self) -> NDArray[np.intp]:
+        """Samples whose rows of A are a basis of all rows, up to rounding."""
+        return independent_rows(self.dense)
+
     def predict(self, x: Array) -> Array:
         r"""$z = A x$, shapes (d,) or (d, m) to (n,) or (n, m)."""
         return np.asarray(self.A @ x, dtype=np.float64)
@@ -158,6 +163,20 @@ class Regression:
     def is_consistent(self, z: ArrayLike, rtol: float = 1e-10) -> bool:
         """Whether A x = z has a solution, up to a relative distance `rtol`."""
         return self.distance_to_range(z) <= rtol
+
+
+def independent_rows(A: Array) -> NDArray[np.intp]:
+    """Rows that are a basis of all rows of a matrix, in increasing order.
+
+    Examples
+    --------
+    >>> independent_rows(np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])).tolist()
+    [1, 2]
+    """
+    triangle, pivots = qr(A.T, mode="r", pivoting=True, check_finite=False)
+    size = np.abs(np.diagonal(triangle))
+    rank = int(np.sum(size > max(A.shape) * np.finfo(float).eps * size[0]))
+    return np.sort(pivots[:rank])
 
 
 def _require_real(array: Any, name: str) -> None:
