@@ -3,7 +3,8 @@ r"""The dual curve of one coordinate: $d\theta/d\xi = P\nabla\rho(\theta)$, $\th
 Whatever the data, the loss and the link, every trajectory of one coordinate runs along this curve,
 and $x = \rho(\theta(\xi)) = k(\xi)$ is the inverse mirror map. The curve is given in closed form in
 a parameter s: x(s), $\xi(s)$, and the conjugate $F^*(s) = \int x\,d\xi$, where s is the parameter
-of a one-parameter formula, $\xi$ itself for sums, and the clock $\tau$ for products.
+of a one-parameter formula, $\xi$ itself for sums and quadratic formulas, and the clock $\tau$ for
+products.
 
 References
 ----------
@@ -42,6 +43,7 @@ from theory.exact.zero import is_zero
 from theory.flow.branch import Branch, branch_through
 from theory.flow.clock import Block, blocks
 from theory.flow.parametrization import Elementwise
+from theory.mirror.linear_curve import linear_curve
 
 __all__ = ["DualCurve", "dual_curve", "exact_start"]
 
@@ -71,7 +73,7 @@ class DualCurve:
     x, dual, rate : sympy.Expr or None
         x(s), xi(s) and dxi/ds; xi(s) may hold a definite integral.
     kind : str
-        "one parameter", "sum", "product" (any common clock) or "ode".
+        "one parameter", "sum", "product" (any common clock), "linear" or "ode".
     proofs : tuple of Certificate
         Of everything but F*.
     area : callable
@@ -212,10 +214,13 @@ def dual_curve(rho: Elementwise, start: Mapping[Any, Any]) -> DualCurve:
         curve = _sum(rho, values, constant, parts, table)
         if curve is not None:
             return curve
+    curve = None
     if len(parts) == 1 and parts[0].clock is not None:
         curve = _common_clock(rho, values, parts[0], table)
-        if curve is not None:
-            return curve
+    if curve is None or curve.dual is None or curve.dual.has(sp.Integral):
+        curve = _linear(rho, values, table) or curve
+    if curve is not None:
+        return curve
     return DualCurve(
         rho, values, (None,) * len(values), None, (-sp.oo, sp.oo), None, None, None, None, None,
         "ode", (),
@@ -433,6 +438,27 @@ def _sum(
     return DualCurve(
         rho, values, tuple(branches[s] for s in rho.parameters), xi, (-sp.oo, sp.oo), sp.S.Zero,
         theta, x, xi, sp.S.One, "sum", tuple(certificates), area,
+    )  # fmt: skip
+
+
+def _linear(
+    rho: Elementwise, values: tuple[sp.Expr, ...], table: Mapping[sp.Symbol, sp.Expr]
+) -> DualCurve | None:
+    xi = sp.Symbol("xi", real=True)
+    found = linear_curve(rho, table, xi)
+    if found is None:
+        return None
+    theta, proof = found
+    x = rho.formula.xreplace(dict(zip(rho.parameters, theta, strict=True)))
+    x = tidy_exponentials(sp.powsimp(sp.expand(x)), xi)
+
+    def area() -> Area:
+        closed = antiderivative(x, xi, reference=sp.Rational(1, 97))
+        return tidy_exponentials(_definite(x, xi, sp.S.Zero, closed), xi), _proofs(closed)
+
+    return DualCurve(
+        rho, values, (None,) * len(values), xi, (-sp.oo, sp.oo), sp.S.Zero,
+        theta, x, xi, sp.S.One, "linear", (proof,), area,
     )  # fmt: skip
 
 

@@ -125,7 +125,7 @@ def solve_direct(
 def _solved(mapping: DirectMap, A: Array, target: Array, rtol: float) -> DirectSolution:
     n, d = A.shape
     largest = float(np.max(np.abs(mapping.theta0)))
-    scale = max(1.0, 1.0 / largest)
+    scale = max(1.0, 1.0 / largest) if largest > 1e-300 else 1.0
     xi = np.zeros(d)
     point = _Point(np.zeros(n), xi, *_evaluated(mapping, xi, scale), 0)
     size = max(float(np.linalg.norm(target)), float(np.finfo(float).tiny))

@@ -65,6 +65,8 @@ class FlowResult:
     nfev, njev : int
     mode, method : str
         Which form was integrated ("primal" or "dual"), and how.
+    choice : str
+        Why.
     """
 
     t: Array
@@ -83,6 +85,7 @@ class FlowResult:
     njev: int
     mode: str
     method: str
+    choice: str = ""
 
 
 def integrate(
@@ -91,7 +94,7 @@ def integrate(
     start: Start,
     t: float | tuple[float, float] | None = None,
     *,
-    method: str = "DOP853",
+    method: str = "auto",
     mode: str = "auto",
     rtol: float = 1e-10,
     atol: float | None = None,
@@ -114,10 +117,11 @@ def integrate(
     start : mapping from parameter to a number or to an array of shape (d,)
     t : float, pair of floats or None
         The end, or both ends, of the time span; None or infinity: until interpolation.
-    method : {"DOP853", "RK45", "RK23", "LSODA", "BDF", "Radau"}
+    method : {"auto", "DOP853", "RK45", "RK23", "LSODA", "BDF", "Radau"}
     mode : {"auto", "primal", "dual"}
-        "auto" takes the dual when a closed form is given and the start is below 1e-6 or the time
-        is longer than 100; the dual without a closed form integrates the curve inside.
+        The dual has n unknowns instead of k*d, exact laws, and an attractor for a limit; without a
+        closed form it integrates the curve inside, which is slow. What "auto" takes, and why, is in
+        the result's `choice`.
     rtol : float
         At most 1e-6: a looser run may stay at the saddle that it starts from.
     atol : float, optional
@@ -158,9 +162,7 @@ def integrate(
     theta0 = curve.theta0
     nonzero = np.abs(theta0[theta0 != 0])
     smallest = float(nonzero.min()) if nonzero.size else 1.0
-    if mode == "auto":
-        far = smallest < 1e-6 or t1 - t0 > 100
-        mode = "dual" if closed_form is not None and far else "primal"
+    mode, method, choice = _chosen(mode, method, closed_form is not None, smallest, t1 - t0)
     try:
         target = target_predictor(model, problem.y)
     except InfeasibleTarget:
@@ -216,7 +218,24 @@ def integrate(
         njev=run.njev,
         mode=mode,
         method=method,
+        choice=choice,
     )
+
+
+def _chosen(
+    mode: str, method: str, closed: bool, smallest: float, length: float
+) -> tuple[str, str, str]:
+    """Mode, method and the reason: stiffness comes from small starts and from long times."""
+    small, long = smallest < 1e-2, length > 100
+    why = "a small start" if small else "a long time" if long else "a short time"
+    given = mode != "auto" and method != "auto"
+    if mode == "auto":
+        mode = "dual" if closed and (small or long) else "primal"
+        if not closed:
+            why += ", and no closed form of the curve"
+    if method == "auto":
+        method = "LSODA" if small or long else "DOP853"
+    return mode, method, "as asked for" if given else f"{mode} by {method}: {why}"
 
 
 def _time_span(t: float | tuple[float, float] | None) -> tuple[float, float]:
@@ -235,8 +254,8 @@ def _time_span(t: float | tuple[float, float] | None) -> tuple[float, float]:
 def _check_options(
     method: str, mode: str, rtol: float, atol: float | None, events: Sequence[str]
 ) -> None:
-    if method not in _METHODS:
-        raise DomainError(f"Expected method in {tuple(_METHODS)} but got {method!r}.")
+    if method != "auto" and method not in _METHODS:
+        raise DomainError(f"Expected method in {('auto', *_METHODS)} but got {method!r}.")
     if mode not in ("auto", "primal", "dual"):
         raise DomainError(f"Expected mode 'auto', 'primal' or 'dual' but got {mode!r}.")
     if not 3e-14 <= rtol <= 1e-6:
@@ -300,10 +319,10 @@ class _Run:
         piece, system = self.pieces[i - 1]
         return system.theta(piece(t))
 
-    def residual(self, theta: Array) -> float:
+    def residual(self, x: Array) -> float:
         if self.target is None:
             return np.inf
-        z = self.problem.predict(self.system.block.rho(theta))
+        z = self.problem.predict(x)
         size = float(np.linalg.norm(self.target))
         return float(np.linalg.norm(z - self.target)) / (size if size > 0 else 1.0)
 
@@ -316,7 +335,7 @@ class _Run:
         atol: float,
         progress: Callable[[float], None] | None,
     ) -> tuple[int, str]:
-        if self.residual(self.states[0]) <= self.tol:
+        if self.residual(self.x0) <= self.tol:
             self.t_events["interpolation"].append(t0)
             if self.stop_at_target:
                 return 1, "The start interpolates."
@@ -360,8 +379,8 @@ class _Run:
                 if solver is None:
                     solver = solver_at(now, y, first)
                 solver.step()
-                ended = not np.isfinite(self.system.block.rho(self.system.theta(solver.y))).all()
-                failed = solver.status == "failed" or ended
+                x = self.system.x(solver.y)
+                failed = solver.status == "failed" or not np.isfinite(x).all()
                 reason = "the step size falls below rounding error"
             except Stop as stop:
                 reason, failed = str(stop), True
@@ -391,7 +410,7 @@ class _Run:
             self.states.append(theta)
             if progress is not None:
                 progress(float(solver.t))
-            if self._interpolates() and self.stop_at_target:
+            if self._interpolates(x) and self.stop_at_target:
                 return 1, f"Interpolation is reached at t = {self.times[-1]:.10g}."
             if float(np.max(np.abs(theta))) > self.huge:
                 self.t_events["blow_up"].append(self.times[-1])
@@ -404,17 +423,17 @@ class _Run:
             if moved is not None:
                 self.system, y, solver = moved, moved.y0, None
 
-    def _interpolates(self) -> bool:
+    def _interpolates(self, x: Array) -> bool:
         """Record the time at which the relative residual passes `tol` during the last step."""
         if "interpolation" not in self.events or self.t_events["interpolation"]:
             return False
-        if self.residual(self.states[-1]) > self.tol:
+        if self.residual(x) > self.tol:
             return False
         piece, system = self.pieces[-1]
         a, b = self.times[-2:]
 
         def gap(t: float) -> float:
-            return float(np.log(max(self.residual(system.theta(piece(t))), 1e-300) / self.tol))
+            return float(np.log(max(self.residual(system.x(piece(t))), 1e-300) / self.tol))
 
         at = float(brentq(gap, a, b, xtol=1e-15 * b)) if gap(a) > 0 > gap(b) else b
         self.t_events["interpolation"].append(at)

@@ -32,7 +32,7 @@ def cholesky_solver(A: Array, metric: Array) -> Callable[[Array], Array] | None:
     Examples
     --------
     >>> solve = cholesky_solver(np.array([[1.0, 2.0]]), np.array([1.0, 0.25]))
-    >>> solve(np.array([4.0])).tolist()
+    >>> solve(np.array([4.0])).round(12).tolist()
     [2.0]
     """
     top = float(np.max(metric))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from typing import TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -12,10 +13,14 @@ from scipy.optimize import brentq
 
 from theory.errors import DataError, InfeasibleTarget, UnknownName
 from theory.flow.gradient_flow import FlowModel
-from theory.flow.links import MEAN, PREDICTOR
+from theory.flow.links import MEAN, PREDICTOR, Link
+from theory.flow.losses import Loss
 from theory.numeric.compile import Array, compile_expression, compile_expressions
 
 __all__ = ["Objective", "compile_objective", "target_predictor"]
+
+
+_Slopes: TypeAlias = Callable[..., tuple[Array, ...]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Objective:
 
     y: Array
     _value: Callable[..., Array]
-    _slopes: Callable[..., tuple[Array, ...]]
+    _slopes: _Slopes
 
     def value(self, z: Array) -> Array:
         """The summed loss for z of shape (n,) or (n, m): shape () or (m,)."""
@@ -69,13 +74,15 @@ def compile_objective(model: FlowModel, y: Array) -> Objective:
             "give the constants numbers first."
         )
     _check_targets(model, y)
+    return Objective(y, *_functions(loss, model.link))
+
+
+@lru_cache(maxsize=64)
+def _functions(loss: Loss, link: Link) -> tuple[Callable[..., Array], _Slopes]:
     arguments = (PREDICTOR, loss.target)
-    slope = loss.gradient_in_predictor(model.link)
-    return Objective(
-        y,
-        compile_expression(loss.at_predictor(model.link), arguments),
-        compile_expressions([slope, sp.diff(slope, PREDICTOR)], arguments),
-    )
+    slope = loss.gradient_in_predictor(link)
+    value = compile_expression(loss.at_predictor(link), arguments)
+    return value, compile_expressions([slope, sp.diff(slope, PREDICTOR)], arguments)
 
 
 def _check_targets(model: FlowModel, y: Array) -> None:

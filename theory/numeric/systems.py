@@ -35,6 +35,7 @@ class System(Protocol):
     def rhs(self, y: Array) -> Array: ...
     def jacobian(self, y: Array) -> Array: ...
     def theta(self, y: Array) -> Array: ...
+    def x(self, y: Array) -> Array: ...
     def pulled_back(self, theta: Array) -> Array: ...
     def recentered(self, y: Array, theta: Array, limit: float) -> System | None: ...
 
@@ -56,6 +57,9 @@ class PrimalSystem:
 
     def theta(self, y: Array) -> Array:
         return y.reshape(self.shape)
+
+    def x(self, y: Array) -> Array:
+        return self.block.rho(self.theta(y))
 
     def pulled_back(self, theta: Array) -> Array:
         r"""$g = A^T r$, shape (d,)."""
@@ -97,13 +101,35 @@ class DualSystem:
         self.block = curve.block
         self.center = center
         self.y0 = np.zeros(problem.n)
+        # a closed form without its domain may be continued beyond a pole, which `advance` sees
+        self.map = curve.inverse_map if curve.domain is not None else None
+        self.ends: tuple[Array, Array] | None = None
+        if curve.domain is not None:
+            low, high = curve.domain(*center)
+            self.ends = None if np.isinf(low).all() and np.isinf(high).all() else (low, high)
+        self.far = 0.0
 
     @property
     def has_jacobian(self) -> bool:
         return self.y0.size <= _LARGEST_JACOBIAN
 
     def theta(self, y: Array) -> Array:
-        return self.curve.advance(self.center, -self.problem.pull_back(y))[0]
+        xi = -self.problem.pull_back(y)
+        if self.map is None or self.curve.closed is None:
+            return self.curve.advance(self.center, xi)[0]
+        return self._inside(xi, np.stack(self.curve.closed(xi, *self.center)))
+
+    def x(self, y: Array) -> Array:
+        if self.map is None:
+            return self.block.rho(self.theta(y))
+        xi = -self.problem.pull_back(y)
+        return self._inside(xi, self.map(xi, *self.center)[0])
+
+    def _inside(self, xi: Array, value: Array) -> Array:
+        """NaN where the curve has ended before xi."""
+        if self.ends is None:
+            return value
+        return np.where((xi > self.ends[0]) & (xi < self.ends[1]), value, np.nan)
 
     def pulled_back(self, theta: Array) -> Array:
         z = self.problem.predict(self.block.rho(theta))
@@ -111,18 +137,28 @@ class DualSystem:
 
     def rhs(self, y: Array) -> Array:
         with np.errstate(all="ignore"):
-            z = self.problem.predict(self.block.rho(self.theta(y)))
-            return self.objective.slope(z)
+            return self.objective.slope(self.problem.predict(self.x(y)))
 
     def jacobian(self, y: Array) -> Array:
-        theta = self.theta(y)
         A = self.problem.dense
-        z = self.problem.predict(self.block.rho(theta))
-        B = A * self.curve.geometry(theta).speed
-        return np.asarray(-self.objective.curvature(z)[:, None] * (B @ B.T))
+        if self.map is None:
+            theta = self.theta(y)
+            x, speed = self.block.rho(theta), self.curve.geometry(theta).speed
+        else:
+            xi = -self.problem.pull_back(y)
+            x, metric, _ = self.map(xi, *self.center)
+            x, speed = self._inside(xi, x), np.sqrt(metric)
+        B = A * speed
+        curvature = self.objective.curvature(self.problem.predict(x))
+        return np.asarray(-curvature[:, None] * (B @ B.T))
 
     def recentered(self, y: Array, theta: Array, limit: float) -> System | None:
         xi = -self.problem.pull_back(y)
+        if self.map is not None and self.ends is None:
+            # no pole, so that digits are lost to the size of xi alone
+            if float(np.max(np.abs(xi))) < 2 * self.far:
+                return None
+            self.far = float(np.max(np.abs(xi)))
         slope = np.abs(self.curve.geometry(theta).slope)
         with np.errstate(all="ignore"):
             lost = float(np.nanmax(np.abs(xi) * slope))
