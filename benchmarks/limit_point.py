@@ -117,6 +117,34 @@ def limits(lines: list[str]) -> None:
             print(lines[-1], flush=True)
 
 
+def paths(lines: list[str]) -> None:
+    flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
+    lines += [
+        "| n, d | 101 starts, ms | largest residual | ratio of one conic solve each (CLARABEL) |",
+        "|" + " --- |" * 4,
+    ]
+    scales = np.geomspace(1.0, 1e-10, 101)
+    solver = "CLARABEL" if find_spec("cvxpy") else None
+    for n, d in SIZES:
+        A, y = problem(n, d)
+        data = th.Regression(A, y)
+        seconds, _, last = rounds(
+            {"ours": lambda data=data: flow.limit_path(data, {"u": 1.0, "v": 1.0}, scales)}, 3
+        )
+        ratio = "not installed"
+        if solver is not None:
+            # a few of the starts stand for all: a hundred conic solves of the largest take minutes
+            some = scales[:: 20 if d < 1000 else 50]
+            begin = time.process_time()
+            for alpha in some:
+                conic(A, y, float(alpha), solver)()
+            each = (time.process_time() - begin) / len(some)
+            ratio = f"{101 * each / seconds['ours']:.0f}"
+        worst = float(last["ours"].kkt_residual.max())
+        lines.append(f"| {n}, {d} | {1e3 * seconds['ours']:.0f} | {worst:.0e} | {ratio} |")
+        print(lines[-1], flush=True)
+
+
 def flows(lines: list[str]) -> None:
     flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
     lines += [
@@ -148,12 +176,14 @@ def main() -> None:
     lines = [
         "# The limit point of u**2 - v**2",
         "",
-        "Made by `OMP_NUM_THREADS=1 python -m benchmarks.limit_point`: CPU time, one thread, medians of "
-        "rounds in one run. A ratio is the peer's time over ours, whole calls on both sides; the difference "
-        "is the peer's solution against ours, relative to the largest entry.",
+        "Made by `OMP_NUM_THREADS=1 python -m benchmarks.limit_point`: CPU time, one thread,",
+        "medians of rounds in one run. A ratio is the peer's time over ours, whole calls on both",
+        "sides; the difference is the peer's solution against ours, relative to the largest entry.",
         "",
     ]
     limits(lines)
+    lines += ["", "## A path of 101 starts from 1 to 1e-10", ""]
+    paths(lines)
     lines += [
         "",
         "## Integrating until the residual is 1e-8: the dual against the primal",

@@ -24,6 +24,7 @@ from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
 from theory.mirror.regularizer import Regularizer
 from theory.numeric.dual_curve import ClosedForm, numeric_curve
 from theory.numeric.integrate import FlowResult, integrate
+from theory.numeric.limit_path import LimitPath, limit_path
 from theory.numeric.limit_point import LimitPoint, limit_point
 from theory.numeric.problem import Regression
 from theory.show.code import to_code
@@ -152,6 +153,22 @@ class GradientFlow(FlowModel):
         """
         options.setdefault("closed_form", self._closed_form(problem, start))
         return limit_point(self, problem, start, **options)
+
+    def limit_path(
+        self, problem: Regression, start: Mapping[Any, Any], scales: Any, **options: Any
+    ) -> LimitPath:
+        """The limit points of the starts s * start for many scales s.
+
+        Examples
+        --------
+        >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
+        >>> problem = Regression([[1.0, 2.0, 3.0]], [1.0])
+        >>> path = flow.limit_path(problem, {"u": 1.0, "v": 1.0}, [1.0, 1e-2, 1e-8])
+        >>> path.x[-1].round(4).tolist(), bool(path.success.all())
+        ([0.0, 0.0, 0.3333], True)
+        """
+        options.setdefault("closed_form", self._closed_form(problem, start))
+        return limit_path(self, problem, start, scales, **options)
 
     def _closed_form(self, problem: Regression, start: Mapping[Any, Any]) -> ClosedForm | None:
         """The closed curve for every start of these signs, when it solves the curve's ODE."""

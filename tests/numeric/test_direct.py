@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import theory as th
+from theory.errors import DataError, DomainError
 from theory.numeric.direct import DirectMap, solve_direct
 from theory.numeric.dual_curve import NumericCurve, numeric_curve
 from theory.numeric.newton import relative_residual, solve_dual
@@ -109,6 +110,43 @@ def test_the_cholesky_solver_against_a_dense_solution() -> None:
     assert np.allclose(A @ np.diag(metric) @ A.T @ solve(r), r, rtol=1e-12)
     assert cholesky_solver(A, np.zeros(9)) is None
     assert cholesky_solver(A, np.full(9, np.nan)) is None
+
+
+@pytest.mark.parametrize("name", ["u**2 - v**2", "u*v", "u**3 - v**3", "sinh(u)"])
+def test_a_path_of_limits_is_the_limit_of_each_start(name: str) -> None:
+    A, target = data(2, 5, 12)
+    problem = th.Regression(A, target)
+    flow = th.GradientFlow(th.Elementwise(name, list(MODELS[name])))
+    scales = [1e-4, 2.0, 1e-1]
+    path = flow.limit_path(problem, MODELS[name], scales)
+    assert path.success.all()
+    assert (path.kkt_residual <= 1e-12).all()
+    for scale, x, multipliers in zip(scales, path.x, path.multipliers, strict=True):
+        start = {k: scale * v for k, v in MODELS[name].items()}
+        limit = flow.limit_point(problem, start)
+        assert np.allclose(limit.x, x, atol=1e-8)
+        assert np.allclose(limit.multipliers, multipliers, rtol=1e-5, atol=1e-8)
+
+
+def test_a_path_without_closed_form_is_solved_start_by_start() -> None:
+    flow = th.GradientFlow(th.Elementwise("u**2*v", "u, v"))
+    problem = th.Regression([[1.0, 2.0]], [1.0])
+    path = flow.limit_path(problem, {"u": 1.0, "v": 0.4}, [0.5, 1.0])
+    limit = flow.limit_point(problem, {"u": 0.5, "v": 0.2})
+    assert path.success.all() and np.allclose(path.x[0], limit.x)
+
+
+@pytest.mark.parametrize("scales", [[], 3.0, [1.0, 0.0], [1.0, -1.0], [float("nan")], [[1.0]]])
+def test_scales_that_are_none_are_an_error(scales: object) -> None:
+    flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
+    with pytest.raises(DomainError, match="Expected a list of positive scales"):
+        flow.limit_path(th.Regression([[1.0, 2.0]], [1.0]), {"u": 1.0, "v": 1.0}, scales)
+
+
+def test_a_path_needs_a_target_within_reach() -> None:
+    flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
+    with pytest.raises(DataError, match="A x = z has no solution"):
+        flow.limit_path(th.Regression([[1.0], [1.0]], [1.0, 2.0]), {"u": 1.0, "v": 1.0}, [1.0])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ $\theta_0 e^{\tau}$ the solution follows $\lambda'(\tau) = -(A\,\mathrm{diag}(M)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +17,12 @@ import numpy as np
 from theory.numeric.compile import Array
 from theory.numeric.normal_equations import cholesky_solver, normal_equations
 
-__all__ = ["DirectMap", "DirectSolution", "solve_direct"]
+__all__ = ["DirectMap", "DirectSolution", "solve_direct", "solve_scales"]
 
 _INNER = 0.01
 _OVERSHOOT = 1.0
 _MOST_STEPS = 120
+"""Of factorizations between two solutions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,42 +117,71 @@ def solve_direct(
     >>> bool(abs(solution.x @ [1.0, 2.0] - 1.0) < 1e-14)
     True
     """
-    try:
-        return _solved(mapping, A, target, rtol)
-    except _Failed:
-        return None
+    return next(iter(solve_scales(mapping, A, target, [1.0], rtol=rtol)), None)
 
 
-def _solved(mapping: DirectMap, A: Array, target: Array, rtol: float) -> DirectSolution:
-    n, d = A.shape
+def solve_scales(
+    mapping: DirectMap, A: Array, target: Array, scales: Sequence[float], *, rtol: float = 1e-12
+) -> Iterator[DirectSolution]:
+    r"""Solve from the starts $s\,\theta_0$ for falling scales s; ends where it does not go on.
+
+    Parameters
+    ----------
+    scales : sequence of float
+        Positive, in decreasing order.
+
+    Examples
+    --------
+    >>> mapping = DirectMap(lambda xi, u: (u * np.exp(xi),) * 3, np.full((1, 2), 1.0))
+    >>> A, z = np.array([[1.0, 2.0]]), np.array([1.0])
+    >>> [s.x.round(3).tolist() for s in solve_scales(mapping, A, z, [1.0, 1e-3])]
+    [[0.5, 0.25], [0.022, 0.489]]
+    """
     largest = float(np.max(np.abs(mapping.theta0)))
-    scale = max(1.0, 1.0 / largest) if largest > 1e-300 else 1.0
-    xi = np.zeros(d)
-    point = _Point(np.zeros(n), xi, *_evaluated(mapping, xi, scale), 0)
+    scale = max(scales[0], 1.0 / largest) if largest > 1e-300 else scales[0]
     size = max(float(np.linalg.norm(target)), float(np.finfo(float).tiny))
     fall = 10.0
+    try:
+        xi = np.zeros(A.shape[1])
+        point = _Point(np.zeros(A.shape[0]), xi, *_evaluated(mapping, xi, scale), 0)
+        for end in scales:
+            while scale > end:
+                point, scale, fall = _descended(mapping, A, target, size, point, scale, end, fall)
+            _refine(mapping, A, target, size, rtol, scale, point)
+            yield DirectSolution(point.x, point.multipliers, point.nit)
+            point.nit = 0
+    except _Failed:
+        return
+
+
+def _descended(
+    mapping: DirectMap,
+    A: Array,
+    target: Array,
+    size: float,
+    point: _Point,
+    scale: float,
+    end: float,
+    fall: float,
+) -> tuple[_Point, float, float]:
+    """The prediction at a smaller scale, as far as it is one."""
+    before = point.nit
+    _correct(mapping, A, target, _INNER * size, scale, point)
+    steps = point.nit - before
+    slope = -_solver(A, point.metric)(A @ point.change)
+    point.nit += 1
+    fall = min(fall**1.5, 1e4) if steps <= 1 else max(3.0, fall**0.6) if steps >= 4 else fall
     while True:
-        before = point.nit
-        if scale == 1.0:
-            _refine(mapping, A, target, size, rtol, point)
-            return DirectSolution(point.x, point.multipliers, point.nit)
-        _correct(mapping, A, target, _INNER * size, scale, point)
-        steps = point.nit - before
-        slope = -_solver(A, point.metric)(A @ point.change)
-        point.nit += 1
-        fall = fall**1.5 if steps <= 1 else max(3.0, fall**0.6) if steps >= 4 else fall
-        while True:
-            following = max(1.0, scale / fall)
-            predicted = _predicted(mapping, A, slope, point, scale, following)
-            # Newton climbs down from an overshoot one power of e a step
-            if predicted is not None and (
-                fall < 1.5 or float(np.linalg.norm(A @ predicted.x - target)) <= _OVERSHOOT * size
-            ):
-                break
-            if fall < 1.1:
-                raise _Failed
-            fall = fall**0.5
-        point, scale = predicted, following
+        following = max(end, scale / fall)
+        predicted = _predicted(mapping, A, slope, point, scale, following)
+        # Newton climbs down from an overshoot one power of e a step
+        if predicted is not None and (
+            fall < 1.5 or float(np.linalg.norm(A @ predicted.x - target)) <= _OVERSHOOT * size
+        ):
+            return predicted, following, fall
+        if fall < 1.1:
+            raise _Failed
+        fall = fall**0.5
 
 
 def _evaluated(mapping: DirectMap, xi: Array, scale: float) -> tuple[Array, Array, Array]:
@@ -226,16 +256,22 @@ def _step(
 
 
 def _refine(
-    mapping: DirectMap, A: Array, target: Array, size: float, rtol: float, point: _Point
+    mapping: DirectMap,
+    A: Array,
+    target: Array,
+    size: float,
+    rtol: float,
+    scale: float,
+    point: _Point,
 ) -> None:
     """Newton steps at the wanted start until the residual stops falling."""
-    _correct(mapping, A, target, 1e-3 * size, 1.0, point)
+    _correct(mapping, A, target, 1e-3 * size, scale, point)
     absolute = np.abs(A)
     best, careful = np.inf, False
     for _ in range(30):
         # from the multipliers, so that x = k(A^T lambda) holds without the errors of the steps
         point.xi = A.T @ point.multipliers
-        point.x, point.metric, point.change = _evaluated(mapping, point.xi, 1.0)
+        point.x, point.metric, point.change = _evaluated(mapping, point.xi, scale)
         residual = A @ point.x - target
         value = float(np.max(np.abs(residual)))
         value /= float(np.max(absolute @ np.abs(point.x) + np.abs(target)))
@@ -247,5 +283,5 @@ def _refine(
             # squaring has cost the weak directions their digits
             careful = True
         best = min(best, value)
-        _step(mapping, A, target, residual, 1.0, point, careful=careful)
+        _step(mapping, A, target, residual, scale, point, careful=careful)
     raise _Failed

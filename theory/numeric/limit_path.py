@@ -1,0 +1,123 @@
+r"""The limit points of a whole family of starts, $s\,\theta_0$ for many scales s.
+
+From a large start to a tiny one the limit goes from the smallest $\ell_2$ to the smallest
+$\ell_1$ norm, for example. Each solution is where Newton's method for the next one begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike
+
+from theory.errors import DataError, DomainError
+from theory.flow.gradient_flow import FlowModel
+from theory.numeric.compile import Array
+from theory.numeric.direct import solve_scales
+from theory.numeric.dual_curve import ClosedForm, numeric_curve
+from theory.numeric.limit_point import limit_point
+from theory.numeric.newton import relative_residual
+from theory.numeric.objective import target_predictor
+from theory.numeric.problem import Regression
+from theory.numeric.start import Start
+
+__all__ = ["LimitPath", "limit_path"]
+
+
+@dataclass(frozen=True, eq=False)
+class LimitPath:
+    r"""Limit points along scales of the start, in the order of the scales.
+
+    Parameters
+    ----------
+    scales : ndarray, shape (m,)
+    x : ndarray, shape (m, d)
+    multipliers : ndarray, shape (m, n)
+        $\lambda$ with $x = k(A^T\lambda)$, the dual variable from that start.
+    kkt_residual : ndarray, shape (m,)
+        Relative residual of $Ax = z^*$.
+    success : ndarray of bool, shape (m,)
+    """
+
+    scales: Array
+    x: Array
+    multipliers: Array
+    kkt_residual: Array
+    success: np.ndarray
+
+
+def limit_path(
+    model: FlowModel,
+    problem: Regression,
+    start: Start,
+    scales: ArrayLike,
+    *,
+    rtol: float = 1e-12,
+    closed_form: ClosedForm | Mapping[sp.Symbol, sp.Expr] | None = None,
+) -> LimitPath:
+    r"""The limit points from $s\,\theta_0$ for every scale s.
+
+    Parameters
+    ----------
+    model : FlowModel
+    problem : Regression
+    start : mapping from parameter to a number or to an array of shape (d,)
+        $\theta_0$, and the values of the formula's constants, which are not scaled.
+    scales : array_like, shape (m,)
+        Positive.
+    rtol, closed_form
+        As for `limit_point`, which solves what the path does not reach.
+
+    Raises
+    ------
+    DomainError
+        For a scale that is not positive and finite.
+    DataError
+        For targets that no x reaches: A x = z has no solution.
+
+    Examples
+    --------
+    >>> from theory.gradient_flow import GradientFlow
+    >>> from theory.flow.parametrization import Elementwise
+    >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
+    >>> problem = Regression([[1.0, 2.0]], [1.0])
+    >>> path = flow.limit_path(problem, {"u": 1.0, "v": 1.0}, [10.0, 1e-9])
+    >>> path.x.round(3).tolist()
+    [[0.2, 0.4], [0.0, 0.5]]
+    """
+    values = np.asarray(scales, dtype=np.float64)
+    if values.ndim != 1 or values.size == 0 or not (np.isfinite(values) & (values > 0)).all():
+        raise DomainError(f"Expected a list of positive scales but got {scales!r}.")
+    target = target_predictor(model, problem.y)
+    if not problem.is_consistent(target):
+        raise DataError("A x = z has no solution, so that the limits are no interpolators.")
+    curve = numeric_curve(model.parametrization, start, problem.d, closed_form=closed_form)
+    m, A, rows = values.size, problem.dense, problem.independent_rows
+    x, multipliers = np.full((m, problem.d), np.nan), np.zeros((m, problem.n))
+    residual, success = np.full(m, np.inf), np.zeros(m, dtype=bool)
+    order = np.argsort(-values, kind="stable")
+    direct = curve.direct
+    if direct is not None:
+        falling = values[order].tolist()
+        for i, found in zip(
+            order, solve_scales(direct, A[rows], target[rows], falling, rtol=rtol), strict=False
+        ):
+            here = relative_residual(A, found.x, target)
+            if here <= rtol:
+                x[i], residual[i], success[i] = found.x, here, True
+                multipliers[i, rows] = found.multipliers
+    names = {s.name for s in model.parametrization.parameters}
+    for i in np.flatnonzero(~success):
+        scaled = {
+            key: values[i] * np.asarray(v, dtype=np.float64)
+            if str(getattr(key, "name", key)) in names
+            else v
+            for key, v in start.items()
+        }
+        limit = limit_point(model, problem, scaled, rtol=rtol, closed_form=closed_form)
+        x[i], multipliers[i] = limit.x, limit.multipliers
+        residual[i], success[i] = limit.kkt_residual, limit.success
+    return LimitPath(values, x, multipliers, residual, success)
