@@ -83,3 +83,19 @@ def test_radicals_that_hold_on_part_of_the_branch_only_are_not_returned(size: sp
         inside = sp.Rational(3, 2) * size
         value = sp.N(found.expression.subs(x, f.subs(p, inside)), 30)
         assert abs(value - inside) < 1e-20
+
+
+def test_coefficients_keep_their_signs_as_letters() -> None:
+    xi, y = sp.symbols("xi y", real=True)
+    a, b = sp.symbols("a b", positive=True)
+    f = (a + b) ** 2 * sp.exp(2 * xi) / 4 - (a - b) ** 2 * sp.exp(-2 * xi) / 4
+    found = inverse(f, xi, y, reference=sp.S.Zero)
+    assert found is not None and found.certificate.proved
+    # also where a coefficient vanishes
+    for values in ({a: 3, b: 1}, {a: 2, b: 2}, {a: 1, b: 5}):
+        for at in (sp.Rational(-3, 2), sp.S.Zero, sp.Rational(7, 3)):
+            image = f.xreplace(values).subs(xi, at)
+            value = found.expression.xreplace(values).subs(y, image)
+            if image == 0:
+                continue
+            assert abs(sp.N(value - at, 30)) < 1e-25

@@ -64,6 +64,42 @@ def inverse(
     """
     if reference is None:
         reference = sp.Rational(-3, 7) if u.is_negative else sp.Rational(3, 7)
+    found = _searched(f, u, x, reference, ranges)
+    if found is None and not reference.free_symbols:
+        general, back = _generalized(f, u)
+        found = _searched(general, u, x, reference, ranges) if back else None
+        if found is not None:
+            # true for all values of the coefficients, so also for those of f
+            found = Inverse(found.expression.xreplace(back), found.certificate)
+    return found
+
+
+def _generalized(f: sp.Expr, u: sp.Symbol) -> tuple[sp.Expr, dict[sp.Expr, sp.Expr]]:
+    """Coefficients such as (a - b)**2 as letters that keep what is known of their sign."""
+    letters: dict[sp.Expr, sp.Expr] = {}
+    terms = []
+    for term in sp.Add.make_args(f):
+        coefficient, rest = term.as_independent(u, as_Add=False)
+        for factor in sp.Mul.make_args(coefficient):
+            base, exponent = factor.as_base_exp()
+            if not base.is_Add:
+                continue
+            if factor.is_positive:
+                letters.setdefault(factor, sp.Dummy("c", positive=True))
+            elif base.is_real and exponent.is_Integer and exponent > 0:
+                letters.setdefault(factor, sp.Dummy("c", real=True) ** exponent)
+        factors = [letters.get(g, g) for g in sp.Mul.make_args(coefficient)]
+        terms.append(sp.Mul(*factors) * rest)
+    back = {
+        letter.as_base_exp()[0]: g if letter.is_Symbol else g.as_base_exp()[0]
+        for g, letter in letters.items()
+    }
+    return sp.Add(*terms), back
+
+
+def _searched(
+    f: sp.Expr, u: sp.Symbol, x: sp.Symbol, reference: sp.Expr, ranges: Ranges | None
+) -> Inverse | None:
     free = f.free_symbols | reference.free_symbols
     constants = sorted(free - {u}, key=lambda s: s.name)
     samples = [
