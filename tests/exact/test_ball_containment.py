@@ -5,18 +5,17 @@ The only slack is mpmath's own rounding, a few units in the last of its 140 bits
 
 from __future__ import annotations
 
-import os
-
 import mpmath as mp
 import pytest
 import sympy as sp
 from flint import arb, arb_series
 
 from tests.exact.containment import BITS, CASES, exact, parameters, samples, x, y
+from tests.nightly import NIGHTLY
 from theory.exact.balls import _FUNCTIONS, Program, precision, series_length
 
 # 10,000 points for each function had no miss; every run repeats a quarter of them
-POINTS = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 2_500
+POINTS = 10_000 if NIGHTLY else 2_500
 
 
 def padded(value: mp.mpf, bits: int) -> arb:
