@@ -241,9 +241,7 @@ def monomials_of(components: Sequence[sp.Expr], variables: Sequence[sp.Symbol]) 
     )
 
 
-def laurent_terms(
-    e: sp.Expr, place: Mapping[sp.Symbol, int]
-) -> list[tuple[int, dict[int, int]]]:
+def laurent_terms(e: sp.Expr, place: Mapping[sp.Symbol, int]) -> list[tuple[int, dict[int, int]]]:
     """Integer coefficients and exponents of a Laurent polynomial, up to a common factor.
 
     Examples

@@ -146,7 +146,7 @@ class _Series:
             fields.index, np.pad(fields.residues[:, None], ((0, 0), (0, self.order)))
         )
         out = np.zeros((D, width, self.order + 1), np.int64)
-        if K <= width:
+        if width >= K:
             keys = fields.component * width + fields.field
             for k in range(self.order + 1):
                 out[:, :, k] = scatter(keys, values[:, k], D * width).reshape(D, width)

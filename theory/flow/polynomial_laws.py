@@ -17,7 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.errors import TooLarge
-from theory.exact.modular import PRIME, Stream, inverse, nullspace, pivots, rationals, reduce, scatter
+from theory.exact.modular import (
+    PRIME,
+    Stream,
+    inverse,
+    nullspace,
+    pivots,
+    rationals,
+    reduce,
+    scatter,
+)
 from theory.flow.fields import Fields
 
 __all__ = [
@@ -166,7 +175,7 @@ def _summed(key: Keys, column: Array, value: Array, unknowns: int) -> _Equations
 
 
 def _survivors(eq: _Equations) -> tuple[_Equations, Array]:
-    """Unknowns that no equation with a single entry forces to zero, and what is left of the rest."""
+    """What is left when equations with a single entry have forced their unknowns to zero."""
     row, column, value = eq.row, eq.column, eq.value
     dead = np.zeros(eq.unknowns, bool)
     while len(row):
