@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,14 +18,17 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from theory.errors import FormulaError, UnsupportedFormula
-from theory.exact.modular import PRIME, rank
+from theory.exact.modular import PRIME, Stream, rank
 from theory.flow.coupled import CoupledModel
 from theory.flow.fields import Fields
-from theory.flow.lie_rank import LieRank, lie_rank, ranks_up_to
+from theory.flow.general_laws import general_laws, replay_general
+from theory.flow.law_record import CoupledLaws, rank_record, scope_of
+from theory.flow.lie_rank import lie_rank, ranks_up_to
 from theory.flow.polynomial_laws import (
     Law,
     independent,
     is_law,
+    laurent_monomials,
     law_gradients,
     monomials_up_to,
     polynomial_laws,
@@ -37,50 +39,6 @@ from theory.flow.systems import System, system_of
 __all__ = ["CoupledLaws", "coupled_laws", "replay_laws"]
 
 Array = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class CoupledLaws:
-    """Laws of a coupled model.
-
-    Parameters
-    ----------
-    found : tuple of sympy.Expr
-        Functionally independent laws, each with an exact proof.
-    upper_bound : int
-        No more independent laws exist.
-    certificate : dict
-        The record of the laws and of the rank, as JSON data; `replay_laws` checks it.
-    conditions : tuple of str
-        What the bound or the laws assume.
-    scope : str
-        For which flows they hold: "every loss and data set", or the data that were given.
-    """
-
-    found: tuple[sp.Expr, ...]
-    upper_bound: int
-    certificate: dict[str, Any] = field(repr=False)
-    conditions: tuple[str, ...] = ()
-    scope: str = "every loss and data set"
-
-    @property
-    def complete(self) -> bool:
-        """Whether there are no further independent laws."""
-        return len(self.found) == self.upper_bound
-
-    @property
-    def count(self) -> int | None:
-        """How many independent laws there are, where that is certain."""
-        return self.upper_bound if self.complete else None
-
-    def __str__(self) -> str:
-        laws = ", ".join(map(str, self.found)) or "none found"
-        kind = "complete" if self.complete else f"at most {self.upper_bound}"
-        return f"{laws} ({len(self.found)} found, {kind})"
-
-    def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(sp.latex(law) for law in self.found)
-        return rf"$\begin{{array}}{{l}}{rows}\end{{array}}$"
 
 
 def coupled_laws(
@@ -125,18 +83,12 @@ def coupled_laws(
     except UnsupportedFormula:
         system = None
     if system is None or not isinstance(ansatz, str):
-        from theory.flow.general_laws import general_laws
-
         return general_laws(
-            model, system, degree=degree, ansatz=ansatz, data=data, metric=metric, seed=seed
+            model, degree=degree, ansatz=ansatz, data=data, metric=metric, seed=seed
         )
     fields = system.fields
     laws = _search(fields, degree, ansatz)
-    return assembled(system, laws, seed, _scope(data))
-
-
-def _scope(data: Any) -> str:
-    return "every loss and data set" if data is None else "every loss on the given data"
+    return assembled(system, laws, seed, scope_of(data))
 
 
 def _search(fields: Fields, degree: int, ansatz: str) -> list[Law]:
@@ -157,25 +109,6 @@ def _search(fields: Fields, degree: int, ansatz: str) -> list[Law]:
             [np.concatenate([monomials, np.tile(row, (len(monomials), 1))], 1) for row in rows]
         )
     return polynomial_laws(fields, monomials, logs)
-
-
-def laurent_monomials(size: int, degree: int, frozen: int = 0) -> Array:
-    """Monomials with positive and negative exponents whose absolute values add up to `degree`.
-
-    Examples
-    --------
-    >>> len(laurent_monomials(2, 2))
-    12
-    """
-    plain = monomials_up_to(size, degree, frozen)
-    # every choice of signs of the distinct factors
-    out = []
-    for row in plain.tolist():
-        distinct = sorted({f for f in row if f != size})
-        for signs in itertools.product((False, True), repeat=len(distinct)):
-            below = {f for f, s in zip(distinct, signs, strict=True) if s}
-            out.append([size + 1 + f if f in below else f for f in row])
-    return np.array(out, np.int64)
 
 
 def assembled(
@@ -208,18 +141,6 @@ def assembled(
         constants = ", ".join(names[fields.moving :])
         conditions = (f"the bound holds for generic values of {constants}",)
     return CoupledLaws(found, fields.moving - bound.rank, record, conditions, scope)
-
-
-def rank_record(bound: LieRank, moving: int) -> dict[str, Any]:
-    """The part of a certificate that belongs to the upper bound."""
-    return {
-        "prime": PRIME,
-        "seed": bound.seed,
-        "width": bound.width,
-        "ranks": list(bound.ranks),
-        "stopped": bound.stopped,
-        "upper_bound": moving - bound.rank,
-    }
 
 
 def expression(law: Law, variables: Sequence[sp.Symbol]) -> sp.Expr:
@@ -264,8 +185,6 @@ def replay_fields(fields: Fields, record: dict[str, Any]) -> None:
         if not is_law(law, terms):
             raise FormulaError(f"{entry['text']} is not conserved.")
         laws.append(law)
-    from theory.exact.modular import Stream
-
     seed = int(record["seed"])
     at = Stream(seed).integers("point", fields.size)
     if laws and rank(law_gradients(laws, at, fields.moving)) != len(laws):
@@ -317,8 +236,6 @@ def replay_laws(
         raise FormulaError("Expected the certificate of conservation laws, a dict.")
     try:
         if "functions" in certificate:
-            from theory.flow.general_laws import replay_general
-
             return replay_general(model, certificate, data=data, metric=metric)
         system = system_of(model, metric, data)
         replay_fields(system.fields, certificate)
@@ -336,4 +253,4 @@ def replay_laws(
         )
         for entry in certificate["laws"]
     )
-    return CoupledLaws(found, certificate["upper_bound"], certificate, scope=_scope(data))
+    return CoupledLaws(found, certificate["upper_bound"], certificate, scope=scope_of(data))

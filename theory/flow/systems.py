@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from theory.errors import AssumptionError, FormulaError, ShapeError, UnsupportedFormula
+from theory.errors import AssumptionError, DataError, FormulaError, ShapeError, UnsupportedFormula
 from theory.exact.parsing import parse
 from theory.flow.coupled import CoupledModel
 from theory.flow.fields import Fields, Monomials, gradient_fields, laurent_terms, monomials_of
@@ -57,11 +57,9 @@ def system_of(model: CoupledModel, metric: Any = None, data: Any = None) -> Syst
     >>> system_of(Coupled(["u*v"], "u, v", rates=[1, "1/2"])).fields.coefficient
     (2, 1)
     """
-    factors = _factors(model, metric)
-    constants = sorted(
-        set(model.constants).union(*(f.free_symbols for f in factors)) - set(model.parameters),
-        key=lambda s: str(s.name),
-    )
+    factors = factors_of(model, metric)
+    symbols = set(model.constants).union(*(f.free_symbols for f in factors))
+    constants = sorted(symbols - set(model.parameters), key=str)
     variables = (*model.parameters, *constants)
     known = model.polynomials
     polynomials = (
@@ -75,7 +73,7 @@ def system_of(model: CoupledModel, metric: Any = None, data: Any = None) -> Syst
     return System(_scaled(fields, factors, variables), variables)
 
 
-def _factors(model: CoupledModel, metric: Any) -> list[sp.Expr]:
+def factors_of(model: CoupledModel, metric: Any) -> list[sp.Expr]:
     """The diagonal of P: rates times metric."""
     entries: list[Any] = [1] * len(model.parameters)
     if metric is None:
@@ -168,16 +166,9 @@ def combined(polynomials: Monomials, data: Any) -> Monomials:
     ShapeError
         When A does not have one column for each component.
     """
-    rows = [list(r) for r in (data.tolist() if hasattr(data, "tolist") else data)]
-    count = polynomials.count
-    if not rows or any(len(r) != count for r in rows):
-        raise ShapeError(
-            f"Expected data with {count} columns, one for each component, but got rows of lengths "
-            f"{sorted({len(r) for r in rows})}."
-        )
+    rows = exact_rows(data, polynomials.count)
     owner, coefficient, which = [], [], []
-    for i, row in enumerate(rows):
-        exact = [sp.Rational(str(v)) if isinstance(v, float) else sp.Rational(v) for v in row]
+    for i, exact in enumerate(rows):
         scale = sp.ilcm(1, *(v.q for v in exact))
         for t, o in enumerate(polynomials.owner.tolist()):
             if exact[o] != 0:
@@ -190,6 +181,37 @@ def combined(polynomials: Monomials, data: Any) -> Monomials:
         tuple(coefficient),
         polynomials.index[np.array(which, np.int64)],
     )
+
+
+def exact_rows(data: Any, count: int) -> list[list[sp.Rational]]:
+    """The rows of a data matrix as exact rationals; binary floats as the decimals they print as.
+
+    Raises
+    ------
+    ShapeError
+        When a row does not have `count` entries.
+    DataError
+        For an entry that is not a finite number.
+    """
+    try:
+        rows = [list(r) for r in (data.tolist() if hasattr(data, "tolist") else data)]
+    except TypeError as error:
+        raise ShapeError(f"Expected a matrix as data but got {data!r}.") from error
+    if not rows or any(len(r) != count for r in rows):
+        raise ShapeError(
+            f"Expected data with {count} columns, one for each component, but got rows of lengths "
+            f"{sorted({len(r) for r in rows})}."
+        )
+    try:
+        exact = [
+            [sp.Rational(str(v)) if isinstance(v, float) else sp.Rational(v) for v in row]
+            for row in rows
+        ]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"Expected rational numbers as data: {error}.") from error
+    if any(not v.is_finite for row in exact for v in row):
+        raise DataError("The data contain entries that are not finite.")
+    return exact
 
 
 def _joined(parts: Sequence[Fields], size: int, frozen: int) -> Fields:
