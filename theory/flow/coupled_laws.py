@@ -8,7 +8,6 @@ meet, the list is complete.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -20,9 +19,17 @@ from numpy.typing import NDArray
 from theory.errors import FormulaError, UnsupportedFormula
 from theory.exact.modular import PRIME, Stream, rank
 from theory.flow.coupled import CoupledModel
+from theory.flow.drift import drifting_laws, replay_drift
 from theory.flow.fields import Fields
 from theory.flow.general_laws import general_laws, replay_general
-from theory.flow.law_record import CoupledLaws, rank_record, scope_of
+from theory.flow.law_record import (
+    CoupledLaws,
+    fingerprint,
+    law_entry,
+    rank_record,
+    read_law,
+    scope_of,
+)
 from theory.flow.lie_rank import lie_rank, ranks_up_to
 from theory.flow.polynomial_laws import (
     Law,
@@ -48,6 +55,8 @@ def coupled_laws(
     ansatz: str | Sequence[Any] = "polynomial",
     data: Any = None,
     metric: Any = None,
+    momentum: Any = None,
+    weight_decay: Any = None,
     seed: int = 1,
 ) -> CoupledLaws:
     """Laws of an ansatz, an upper bound on how many laws exist, and the certificate of both.
@@ -64,6 +73,8 @@ def coupled_laws(
         Laws of the combinations A x only, which is all that a loss on these data sees.
     metric : sequence or mapping, optional
         The diagonal of a metric, such as the parameters themselves for multiplicative updates.
+    momentum, weight_decay : optional
+        The flow with friction or with decay; see `theory.flow.drift.drifting_laws`.
 
     Examples
     --------
@@ -77,6 +88,18 @@ def coupled_laws(
     if isinstance(ansatz, str) and ansatz not in ("polynomial", "laurent-log"):
         raise FormulaError(
             f"Unknown ansatz {ansatz!r}; use 'polynomial', 'laurent-log' or a list of functions."
+        )
+    if momentum is not None or weight_decay is not None:
+        if ansatz != "polynomial":
+            raise UnsupportedFormula("Laws with a drift are searched among polynomials only.")
+        return drifting_laws(
+            model,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            degree=degree,
+            data=data,
+            metric=metric,
+            seed=seed,
         )
     try:
         system = system_of(model, metric, data)
@@ -127,12 +150,7 @@ def assembled(
         "model": fingerprint(fields),
         "scope": scope,
         "laws": [
-            {
-                "text": str(text),
-                "terms": [[c, [list(pair) for pair in x]] for x, c in law.terms],
-                "logs": [list(pair) for pair in law.logs],
-            }
-            for law, text in zip(kept, found, strict=True)
+            {"text": str(text), **law_entry(law)} for law, text in zip(kept, found, strict=True)
         ],
         **rank_record(bound, fields.moving),
     }
@@ -153,16 +171,6 @@ def expression(law: Law, variables: Sequence[sp.Symbol]) -> sp.Expr:
     return sp.Add(*terms)
 
 
-def fingerprint(fields: Fields) -> str:
-    """A hash of the vector fields that a certificate belongs to."""
-    order = np.lexsort((*fields.index.T, fields.component, fields.field))
-    digest = hashlib.sha256(f"{fields.size} {fields.count} {fields.frozen}".encode())
-    digest.update(np.ascontiguousarray(fields.index[order]).tobytes())
-    digest.update(fields.component[order].tobytes() + fields.field[order].tobytes())
-    digest.update(repr([fields.coefficient[i] for i in order.tolist()]).encode())
-    return digest.hexdigest()
-
-
 def replay_fields(fields: Fields, record: dict[str, Any]) -> None:
     """Check a record against vector fields, without any search.
 
@@ -178,10 +186,7 @@ def replay_fields(fields: Fields, record: dict[str, Any]) -> None:
     laws = []
     terms = terms_by_component(fields)
     for entry in record["laws"]:
-        law = Law(
-            tuple((tuple((int(j), int(e)) for j, e in x), int(c)) for c, x in entry["terms"]),
-            tuple((int(j), int(c)) for j, c in entry["logs"]),
-        )
+        law = read_law(entry)
         if not is_law(law, terms):
             raise FormulaError(f"{entry['text']} is not conserved.")
         laws.append(law)
@@ -196,7 +201,7 @@ def replay_fields(fields: Fields, record: dict[str, Any]) -> None:
 
 
 def replay_laws(
-    flow: Any, certificate: dict[str, Any], *, data: Any = None, metric: Any = None
+    flow: Any, certificate: dict[str, Any], *, data: Any = None, metric: Any = None, **drift: Any
 ) -> CoupledLaws:
     """Check the certificate of conservation laws again, from the record alone and without search.
 
@@ -208,7 +213,7 @@ def replay_laws(
     flow : GradientFlow or coupled parametrization
     certificate : dict
         `laws.certificate`, perhaps read back from JSON.
-    data, metric
+    data, metric, momentum, weight_decay
         As they were given for the laws.
 
     Returns
@@ -235,6 +240,10 @@ def replay_laws(
     if not isinstance(certificate, dict) or certificate.get("kind") != "conservation laws":
         raise FormulaError("Expected the certificate of conservation laws, a dict.")
     try:
+        if "drift" in certificate:
+            return replay_drift(model, certificate, data=data, metric=metric, **drift)
+        if drift:
+            raise FormulaError("The certificate is about a flow without momentum or decay.")
         if "functions" in certificate:
             return replay_general(model, certificate, data=data, metric=metric)
         system = system_of(model, metric, data)
@@ -243,14 +252,5 @@ def replay_laws(
         if isinstance(error, FormulaError):
             raise
         raise FormulaError(f"The certificate is malformed: {error!r}.") from error
-    found = tuple(
-        expression(
-            Law(
-                tuple((tuple((j, e) for j, e in x), c) for c, x in entry["terms"]),
-                tuple((j, c) for j, c in entry["logs"]),
-            ),
-            system.variables,
-        )
-        for entry in certificate["laws"]
-    )
+    found = tuple(expression(read_law(entry), system.variables) for entry in certificate["laws"])
     return CoupledLaws(found, certificate["upper_bound"], certificate, scope=scope_of(data))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from theory.exact.modular import PRIME
+from theory.flow.fields import Fields
 from theory.flow.lie_rank import LieRank
+from theory.flow.polynomial_laws import Law
 
-__all__ = ["CoupledLaws", "rank_record", "scope_of"]
+__all__ = ["CoupledLaws", "fingerprint", "law_entry", "rank_record", "read_law", "scope_of"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class CoupledLaws:
         What the bound or the laws assume.
     scope : str
         For which flows they hold: "every loss and data set", or the data that were given.
+    decaying : tuple of (function, factor)
+        With friction or weight decay: functions C of the state whose product with the factor, a
+        function of time, is one of the laws; so C(t) is C(0) over the factor.
     """
 
     found: tuple[sp.Expr, ...]
@@ -36,6 +43,7 @@ class CoupledLaws:
     certificate: dict[str, Any] = field(repr=False)
     conditions: tuple[str, ...] = ()
     scope: str = "every loss and data set"
+    decaying: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -71,3 +79,29 @@ def rank_record(bound: LieRank, moving: int) -> dict[str, Any]:
         "stopped": bound.stopped,
         "upper_bound": moving - bound.rank,
     }
+
+
+def fingerprint(fields: Fields) -> str:
+    """A hash of the vector fields that a certificate belongs to."""
+    order = np.lexsort((*fields.index.T, fields.component, fields.field))
+    digest = hashlib.sha256(f"{fields.size} {fields.count} {fields.frozen}".encode())
+    digest.update(np.ascontiguousarray(fields.index[order]).tobytes())
+    digest.update(fields.component[order].tobytes() + fields.field[order].tobytes())
+    digest.update(repr([fields.coefficient[i] for i in order.tolist()]).encode())
+    return digest.hexdigest()
+
+
+def law_entry(law: Law) -> dict[str, Any]:
+    """A law as JSON data."""
+    return {
+        "terms": [[c, [list(pair) for pair in x]] for x, c in law.terms],
+        "logs": [list(pair) for pair in law.logs],
+    }
+
+
+def read_law(entry: dict[str, Any]) -> Law:
+    """A law from JSON data."""
+    return Law(
+        tuple((tuple((int(j), int(e)) for j, e in x), int(c)) for c, x in entry["terms"]),
+        tuple((int(j), int(c)) for j, c in entry["logs"]),
+    )
