@@ -138,7 +138,21 @@ def _functions(model: CoupledModel, ansatz: str | Sequence[Any], degree: int) ->
     out = [sp.Mul(*(powers[f] for f in row)) for row in rows.tolist()]
     if ansatz == "laurent-log":
         out += [sp.log(s if s.is_positive else sp.Abs(s)) for s in parameters]
-    return out
+        out += _separated_powers(model)
+    # the coefficients of a law may be the model's constants: u**2 - a*v**2 for u**a*v
+    constants = [sp.S.One, *model.constants]
+    return [c * f for f in out for c in constants][:_MOST]
+
+
+def _separated_powers(model: CoupledModel) -> list[sp.Expr]:
+    r"""$u^{2-a}$ for $u^a$, a symbolic: $\int du/u^{a-1}$ separates a sum of powers."""
+    powers = {
+        p.base ** (2 - p.exp)
+        for c in model.components
+        for p in c.atoms(sp.Pow)
+        if p.base in model.parameters and p.exp.free_symbols
+    }
+    return sorted(powers - {sp.S.One}, key=sp.default_sort_key)
 
 
 def _plain(e: sp.Expr) -> sp.Expr:
@@ -151,13 +165,13 @@ def _plain(e: sp.Expr) -> sp.Expr:
 
 def _candidates(setting: _Model, functions: Sequence[sp.Expr], seed: int) -> list[sp.Expr]:
     """Combinations whose Lie derivatives vanish at more points modulo p than unknowns."""
+    d, D, n = len(setting.components), len(setting.parameters), len(functions)
     try:
         tower, read = setting.tower([_plain(f) for f in functions])
+        points = tower.good_points(seed, n + 8, loose=True)
     except UnsupportedFormula:
         # no evaluation modulo p: the functions are tried one by one
         return list(functions)
-    d, D, n = len(setting.components), len(setting.parameters), len(functions)
-    points = tower.good_points(seed, n + 8)
     values = np.array([v for _, v in points], np.int64).T
     evaluator = _Evaluator(values)
     controls = Stream(seed).integers("controls", d, n + 8)

@@ -374,8 +374,14 @@ class Tower:
         """Number of variables."""
         return len(self.parameters) + len(self.generators)
 
-    def point(self, seed: int) -> list[int]:
+    def point(self, seed: int, *, loose: bool = False) -> list[int]:
         """A point modulo p at which all relations between the variables hold.
+
+        Parameters
+        ----------
+        loose : bool
+            Whether the root of a number that has none modulo p may have any value: enough to guess
+            what is proved afterwards, not for a bound.
 
         Raises
         ------
@@ -390,7 +396,11 @@ class Tower:
                     raise BadPoint
                 values[k] = pow(below, -1, PRIME)
             elif g.kind == "root":
-                values[k] = _modular_root(evaluate(g.source, values), g.degree)
+                try:
+                    values[k] = _modular_root(evaluate(g.source, values), g.degree)
+                except BadPoint:
+                    if not loose or any(g.derivative.values()):
+                        raise
             elif g.kind == "sin":
                 t = values[k]
                 below = (1 + t * t) % PRIME
@@ -402,8 +412,10 @@ class Tower:
             raise BadPoint
         return values
 
-    def good_points(self, seed: int, count: int) -> list[tuple[int, list[int]]]:
-        """Points with their seeds.
+    def good_points(
+        self, seed: int, count: int, *, loose: bool = False
+    ) -> list[tuple[int, list[int]]]:
+        """Points with their seeds; `loose` as for `point`.
 
         Raises
         ------
@@ -411,9 +423,9 @@ class Tower:
             When there are none, as for the root of a number that has none modulo p.
         """
         out = []
-        for s in range(seed, seed + _ATTEMPTS + 8 * count):
+        for s in range(seed, seed + _ATTEMPTS * (1 + count // 2)):
             try:
-                out.append((s, self.point(s)))
+                out.append((s, self.point(s, loose=loose)))
             except BadPoint:
                 continue
             if len(out) == count:
@@ -424,6 +436,8 @@ class Tower:
         """None when the functions are proved algebraically independent, else the obstacle."""
         if len(self.numbers) > 1:
             return f"the numbers {self.numbers[0]} and {self.numbers[1]} may be related"
+        if self.numbers and not _is_transcendental(self.numbers[0]):
+            return f"the number {self.numbers[0]} is not known to be transcendental"
         for group in (self.transcendental, self.circular):
             rows = []
             for _, values in self.good_points(7, 2 + len(group) // max(1, len(self.parameters))):
@@ -544,7 +558,18 @@ def _modular_root(value: int, degree: int) -> int:
     return root
 
 
+def _is_transcendental(number: sp.Expr) -> bool:
+    """Pi and e (Lindemann), and logarithms of positive rational numbers other than 1."""
+    if number in (sp.pi, sp.E):
+        return True
+    return isinstance(number, sp.log) and bool(
+        number.args[0].is_Rational and number.args[0] > 0 and number.args[0] != 1
+    )
+
+
 def _canonical(e: sp.Expr) -> sp.Expr:
+    algebraic = e.atoms(sp.GoldenRatio.__class__, sp.TribonacciConstant.__class__)
+    e = e.xreplace({n: n.expand(func=True) for n in algebraic})
     e = sp.expand_log(e).replace(lambda x: isinstance(x, _HYPERBOLIC), lambda x: x.rewrite(sp.exp))
     e = e.replace(lambda x: isinstance(x, _LOGARITHMIC), lambda x: x.rewrite(sp.log))
     return e.replace(lambda x: type(x) in _QUOTIENTS, lambda x: _QUOTIENTS[type(x)](x.args[0]))
