@@ -21,16 +21,19 @@ from theory.exact.modular import Stream, pivots, rank
 from theory.exact.parsing import parse
 from theory.flow.coupled import CoupledModel
 from theory.flow.fields import Fields
-from theory.flow.law_record import CoupledLaws, fingerprint, law_entry, rank_record, read_law
-from theory.flow.lie_rank import lie_rank, ranks_up_to
-from theory.flow.polynomial_laws import (
-    Law,
-    is_law,
-    law_gradients,
-    monomials_up_to,
-    polynomial_laws,
-    terms_by_component,
+from theory.flow.law import Law, is_law, law_gradients, terms_by_component
+from theory.flow.law_record import (
+    NOT_EXHAUSTIVE,
+    CoupledLaws,
+    fingerprint,
+    law_entry,
+    rank_record,
+    read_law,
+    read_rank_record,
 )
+from theory.flow.lie_rank import lie_rank, ranks_up_to
+from theory.flow.monomials import monomials_up_to
+from theory.flow.polynomial_laws import polynomial_laws
 from theory.flow.systems import system_of
 
 __all__ = ["drifting_laws", "replay_drift"]
@@ -159,6 +162,8 @@ def _phase(model: CoupledModel, momentum: Any, weight_decay: Any, data: Any, met
 def _exact(value: Any, what: str, names: dict[str, sp.Symbol]) -> sp.Expr:
     if isinstance(value, str):
         return parse(value, names)
+    if isinstance(value, bool) or value != value:
+        raise FormulaError(f"Expected a number as {what} but got {value!r}.")
     if isinstance(value, float):
         value = str(value)
     try:
@@ -200,7 +205,9 @@ def _momentum_phase(
     over_time = sp.expand(friction * time)
     logarithmic = bool(friction != 0 and over_time.is_Rational)
     tau = over_time if logarithmic else friction
-    if not tau.is_Rational or tau < 0:
+    if tau.is_Rational and tau < 0:
+        raise AssumptionError(f"Expected a friction that is not negative but got {friction}.")
+    if not tau.is_Rational:
         raise UnsupportedFormula(
             f"Expected a rational friction >= 0, or one over t such as '3/t', but got {friction}."
         )
@@ -280,12 +287,13 @@ def drifting_laws(
     monomials = monomials_up_to(state, degree)
     monomials = np.where(monomials == state, phase.controls.size + 1, monomials)
     laws: list[tuple[int, Law]] = []
+    exhaustive = True
     for decay in _decays(phase, degree):
         fields = phase.growing(decay)
         column = np.full((len(monomials), 1), fields.size - 1, np.int64)
-        laws += [
-            (decay, law) for law in polynomial_laws(fields, np.concatenate([monomials, column], 1))
-        ]
+        found = polynomial_laws(fields, np.concatenate([monomials, column], 1))
+        laws += [(decay, law) for law in found.laws]
+        exhaustive = exhaustive and found.exhaustive
     at = Stream(seed).integers("point", phase.controls.size + 1)
     kept = [laws[i] for i in pivots(law_gradients([law for _, law in laws], at, state))]
     full = phase.fields
@@ -298,7 +306,10 @@ def drifting_laws(
         "laws": [{"decay": decay, **law_entry(law)} for decay, law in kept],
         **rank_record(bound, full.size),
     }
-    return _result(phase, kept, full.size - bound.rank, record)
+    result = _result(phase, kept, full.size - bound.rank, record)
+    if exhaustive or result.complete:
+        return result
+    return replace(result, conditions=(NOT_EXHAUSTIVE,))
 
 
 def _result(
@@ -339,24 +350,23 @@ def replay_drift(
     full = phase.fields
     if record.get("model") != fingerprint(full):
         raise FormulaError("The certificate belongs to another model.")
-    kept = [(int(entry["decay"]), read_law(entry)) for entry in record["laws"]]
+    size = full.size + 1
+    kept = [(entry["decay"], read_law(entry, size, 0)) for entry in record["laws"]]
     for decay, law in kept:
+        if not isinstance(decay, int) or isinstance(decay, bool):
+            raise FormulaError(f"Expected an integer as decay but got {decay!r}.")
         # each term has s once: the law is s times a function of the state
         last = full.size
-        if (
-            any(dict(x).get(last) != 1 or full.size - 1 in dict(x) for x, _ in law.terms)
-            or law.logs
-        ):
+        if any(dict(x).get(last) != 1 or full.size - 1 in dict(x) for x, _ in law.terms):
             raise FormulaError("A law of the certificate is malformed.")
         if not is_law(law, terms_by_component(phase.growing(decay))):
             raise FormulaError("A law of the certificate is not conserved.")
-    seed = int(record["seed"])
+    seed, ranks, width = read_rank_record(record)
     at = Stream(seed).integers("point", full.size + 1)
     gradients = law_gradients([law for _, law in kept], at, full.size - 1)
     if kept and rank(gradients) != len(kept):
         raise FormulaError("The laws are not independent at the recorded point.")
-    ranks = [int(r) for r in record["ranks"]]
-    computed = ranks_up_to(full, seed, len(ranks) - 1, int(record["width"]))
+    computed = ranks_up_to(full, seed, len(ranks) - 1, width)
     if computed != ranks or record["upper_bound"] != full.size - ranks[-1]:
         raise FormulaError(f"The ranks are {computed}, not {ranks}.")
     return _result(phase, kept, full.size - ranks[-1], record)

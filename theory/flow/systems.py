@@ -62,7 +62,7 @@ def system_of(model: CoupledModel, metric: Any = None, data: Any = None) -> Syst
     if data is not None:
         polynomials = combined(polynomials, data)
     fields = gradient_fields(polynomials, frozen=len(constants))
-    return System(_scaled(fields, factors, variables), variables)
+    return System(_scaled(fields, factors, variables).primitive(), variables)
 
 
 def factors_of(model: CoupledModel, metric: Any) -> list[sp.Expr]:
@@ -91,8 +91,24 @@ def factors_of(model: CoupledModel, metric: Any) -> list[sp.Expr]:
             raise AssumptionError(
                 f"Expected an exact, nonzero entry of the metric but got {entry}."
             )
+        _known_names(value, names)
         out.append(rate * value)
     return out
+
+
+def _known_names(value: sp.Expr, names: dict[str, sp.Symbol]) -> None:
+    """A symbol of the metric is one of the model, or a real constant of another name."""
+    for s in value.free_symbols:
+        if names.get(s.name, s) != s:
+            raise FormulaError(
+                f"The metric uses another symbol that is called {s.name}; use the one of the "
+                "model, with its assumptions."
+            )
+        if s.name not in names and not s.is_real:
+            raise AssumptionError(
+                f"Cannot decide whether the constant {s} of the metric is real; declare it, for "
+                f"example with sp.Symbol('{s}', positive=True)."
+            )
 
 
 def _scaled(fields: Fields, factors: Sequence[sp.Expr], variables: Sequence[sp.Symbol]) -> Fields:
@@ -194,6 +210,10 @@ def exact_rows(data: Any, count: int) -> list[list[sp.Rational]]:
             f"Expected data with {count} columns, one for each component, but got rows of lengths "
             f"{sorted({len(r) for r in rows})}."
         )
+    flat = [v for row in rows for v in row]
+    odd = [v for v in flat if isinstance(v, bool | complex) or hasattr(v, "__len__")]
+    if odd:
+        raise DataError(f"Expected rational numbers as data but got {odd[0]!r}.")
     try:
         exact = [
             [sp.Rational(str(v)) if isinstance(v, float) else sp.Rational(v) for v in row]
