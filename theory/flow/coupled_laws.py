@@ -157,12 +157,22 @@ def assembled(
         ],
         **rank_record(bound, fields.moving),
     }
-    return CoupledLaws(found, fields.moving - bound.rank, record, _generic(system), scope)
+    return CoupledLaws(found, fields.moving - bound.rank, record, _conditions(system, kept), scope)
 
 
-def _generic(system: System) -> tuple[str, ...]:
-    constants = ", ".join(s.name for s in system.variables[system.fields.moving :])
-    return (f"the bound holds for generic values of {constants}",) if constants else ()
+def _conditions(system: System, laws: Sequence[Law]) -> tuple[str, ...]:
+    """What the bound and the laws assume."""
+    out = []
+    variables, moving = system.variables, system.fields.moving
+    if variables[moving:]:
+        constants = ", ".join(s.name for s in variables[moving:])
+        out.append(f"the bound holds for generic values of {constants}")
+    below = {j for law in laws for j, _ in law.logs}
+    below |= {j for law in laws for x, _ in law.terms for j, e in x if e < 0}
+    if below:
+        names = ", ".join(variables[j].name for j in sorted(below))
+        out.append(f"the laws hold while {names} keep their signs")
+    return tuple(out)
 
 
 def expression(law: Law, variables: Sequence[sp.Symbol]) -> sp.Expr:
@@ -256,6 +266,5 @@ def replay_laws(
     moving = system.fields.moving
     read = [read_law(entry, system.fields.size, moving) for entry in certificate["laws"]]
     found = tuple(expression(law, system.variables) for law in read)
-    return CoupledLaws(
-        found, certificate["upper_bound"], certificate, _generic(system), scope_of(data)
-    )
+    conditions = _conditions(system, read)
+    return CoupledLaws(found, certificate["upper_bound"], certificate, conditions, scope_of(data))

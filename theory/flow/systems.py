@@ -211,7 +211,7 @@ def exact_rows(data: Any, count: int) -> list[list[sp.Rational]]:
             f"{sorted({len(r) for r in rows})}."
         )
     flat = [v for row in rows for v in row]
-    odd = [v for v in flat if isinstance(v, bool | complex) or hasattr(v, "__len__")]
+    odd = [v for v in flat if isinstance(v, bool | complex | list | tuple)]
     if odd:
         raise DataError(f"Expected rational numbers as data but got {odd[0]!r}.")
     try:
