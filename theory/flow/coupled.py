@@ -83,7 +83,7 @@ class Coupled(CoupledModel):
     ------
     FormulaError
         For a component that is not a real formula, for parameters that are missing, listed twice
-        or used by no component.
+        or used by no component, and for names that two different symbols share.
     UnsupportedFormula
         For a formula that is not differentiable, such as ``abs(u)`` or ``floor(u)``.
     AssumptionError
@@ -139,6 +139,8 @@ class Coupled(CoupledModel):
                 "that the symbols carry the same assumptions."
             )
         for symbol in sorted(used, key=lambda s: s.name):
+            if symbol.is_zero:
+                raise AssumptionError(f"The symbol {symbol} is zero; leave it out of the formulas.")
             if symbol.is_extended_real is False or (
                 symbol.is_real is None and symbol not in symbols
             ):
@@ -146,9 +148,18 @@ class Coupled(CoupledModel):
                     f"Cannot decide whether the constant {symbol} is real; declare it, for example "
                     f"with sp.Symbol('{symbol}', positive=True)."
                 )
+        steps = read_rates(rates, symbols, names)
+        _same_names(steps, (*symbols, *used))
+        for symbol, step in zip(symbols, steps, strict=True):
+            if step.free_symbols & set(symbols):
+                raise AssumptionError(
+                    f"Expected a constant learning rate for {symbol} but got {step}; a rate that "
+                    "depends on the parameters is a metric: .conservation_laws(metric=...)."
+                )
         object.__setattr__(self, "formulas", formulas)
         object.__setattr__(self, "parameters", tuple(symbols))
-        object.__setattr__(self, "rates", read_rates(rates, symbols, names))
+        exact = (e.xreplace({f: sp.Rational(str(f)) for f in e.atoms(sp.Float)}) for e in steps)
+        object.__setattr__(self, "rates", tuple(exact))
         object.__setattr__(self, "ranges", ranges)
 
     @property
@@ -202,12 +213,22 @@ def _declared(
             symbol = item
             if symbol.is_extended_real is False:
                 raise AssumptionError(f"Expected a real parameter but got {symbol}.")
+            if symbol.is_rational is not None or symbol.is_algebraic is not None:
+                raise AssumptionError(
+                    f"Expected a parameter that moves continuously but {symbol} is declared to be "
+                    "an integer, a rational number or the like."
+                )
             if symbol.name in assume:
                 raise AssumptionError(
                     f"{symbol} carries its own assumptions; assume= is for names in text."
                 )
         elif isinstance(item, str):
             symbol, interval = declare(item, assume.pop(item, "real"))
+            if symbol.is_integer:
+                raise AssumptionError(
+                    f"Expected a parameter that moves continuously but {item} is declared to be an "
+                    "integer."
+                )
             if interval is not None:
                 ranges[symbol] = interval
         else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,30 +18,25 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from theory.errors import FormulaError, UnsupportedFormula
-from theory.exact.modular import PRIME, Stream, rank
+from theory.exact.modular import Stream, rank
 from theory.flow.coupled import CoupledModel
 from theory.flow.drift import drifting_laws, replay_drift
 from theory.flow.fields import Fields
 from theory.flow.general_laws import general_laws, replay_general
+from theory.flow.law import Law, independent, is_law, law_gradients, terms_by_component
 from theory.flow.law_record import (
+    NOT_EXHAUSTIVE,
     CoupledLaws,
     fingerprint,
     law_entry,
     rank_record,
     read_law,
+    read_rank_record,
     scope_of,
 )
 from theory.flow.lie_rank import lie_rank, ranks_up_to
-from theory.flow.polynomial_laws import (
-    Law,
-    independent,
-    is_law,
-    laurent_monomials,
-    law_gradients,
-    monomials_up_to,
-    polynomial_laws,
-    terms_by_component,
-)
+from theory.flow.monomials import laurent_monomials, monomials_up_to
+from theory.flow.polynomial_laws import Found, polynomial_laws
 from theory.flow.systems import System, system_of
 
 __all__ = ["CoupledLaws", "coupled_laws", "replay_laws"]
@@ -83,8 +79,12 @@ def coupled_laws(
     >>> laws.found, laws.complete
     ((u**2 - v**2 - w**2,), True)
     """
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise FormulaError(f"Expected an integer as seed but got {seed!r}.")
     if not isinstance(degree, int) or isinstance(degree, bool) or degree < 1:
         raise FormulaError(f"Expected a degree of at least 1 but got {degree!r}.")
+    if not isinstance(ansatz, str | Sequence):
+        raise FormulaError(f"Expected a word or a list of functions as ansatz but got {ansatz!r}.")
     if isinstance(ansatz, str) and ansatz not in ("polynomial", "laurent-log"):
         raise FormulaError(
             f"Unknown ansatz {ansatz!r}; use 'polynomial', 'laurent-log' or a list of functions."
@@ -110,11 +110,14 @@ def coupled_laws(
             model, degree=degree, ansatz=ansatz, data=data, metric=metric, seed=seed
         )
     fields = system.fields
-    laws = _search(fields, degree, ansatz)
-    return assembled(system, laws, seed, scope_of(data))
+    found = _search(fields, degree, ansatz)
+    laws = assembled(system, found.laws, seed, scope_of(data))
+    if found.exhaustive or laws.complete:
+        return laws
+    return replace(laws, conditions=(*laws.conditions, NOT_EXHAUSTIVE))
 
 
-def _search(fields: Fields, degree: int, ansatz: str) -> list[Law]:
+def _search(fields: Fields, degree: int, ansatz: str) -> Found:
     constants = range(fields.moving, fields.size)
     if ansatz == "polynomial":
         monomials, logs = monomials_up_to(fields.size, degree, fields.frozen), None
@@ -154,11 +157,22 @@ def assembled(
         ],
         **rank_record(bound, fields.moving),
     }
-    conditions: tuple[str, ...] = ()
-    if fields.frozen:
-        constants = ", ".join(names[fields.moving :])
-        conditions = (f"the bound holds for generic values of {constants}",)
-    return CoupledLaws(found, fields.moving - bound.rank, record, conditions, scope)
+    return CoupledLaws(found, fields.moving - bound.rank, record, _conditions(system, kept), scope)
+
+
+def _conditions(system: System, laws: Sequence[Law]) -> tuple[str, ...]:
+    """What the bound and the laws assume."""
+    out = []
+    variables, moving = system.variables, system.fields.moving
+    if variables[moving:]:
+        constants = ", ".join(s.name for s in variables[moving:])
+        out.append(f"the bound holds for generic values of {constants}")
+    below = {j for law in laws for j, _ in law.logs}
+    below |= {j for law in laws for x, _ in law.terms for j, e in x if e < 0}
+    if below:
+        names = ", ".join(variables[j].name for j in sorted(below))
+        out.append(f"the laws hold while {names} keep their signs")
+    return tuple(out)
 
 
 def expression(law: Law, variables: Sequence[sp.Symbol]) -> sp.Expr:
@@ -179,23 +193,20 @@ def replay_fields(fields: Fields, record: dict[str, Any]) -> None:
     FormulaError
         Naming the first step that does not hold.
     """
-    if record.get("prime") != PRIME:
-        raise FormulaError(f"The certificate is for the prime {record.get('prime')!r}.")
     if record.get("model") != fingerprint(fields):
         raise FormulaError("The certificate belongs to another model.")
     laws = []
     terms = terms_by_component(fields)
     for entry in record["laws"]:
-        law = read_law(entry)
+        law = read_law(entry, fields.size, fields.moving)
         if not is_law(law, terms):
             raise FormulaError(f"{entry['text']} is not conserved.")
         laws.append(law)
-    seed = int(record["seed"])
+    seed, ranks, width = read_rank_record(record)
     at = Stream(seed).integers("point", fields.size)
     if laws and rank(law_gradients(laws, at, fields.moving)) != len(laws):
         raise FormulaError("The laws are not independent at the recorded point.")
-    ranks = [int(r) for r in record["ranks"]]
-    computed = ranks_up_to(fields, seed, len(ranks) - 1, int(record["width"]))
+    computed = ranks_up_to(fields, seed, len(ranks) - 1, width)
     if computed != ranks or record["upper_bound"] != fields.moving - ranks[-1]:
         raise FormulaError(f"The ranks are {computed}, not {ranks}.")
 
@@ -252,5 +263,8 @@ def replay_laws(
         if isinstance(error, FormulaError):
             raise
         raise FormulaError(f"The certificate is malformed: {error!r}.") from error
-    found = tuple(expression(read_law(entry), system.variables) for entry in certificate["laws"])
-    return CoupledLaws(found, certificate["upper_bound"], certificate, scope=scope_of(data))
+    moving = system.fields.moving
+    read = [read_law(entry, system.fields.size, moving) for entry in certificate["laws"]]
+    found = tuple(expression(law, system.variables) for law in read)
+    conditions = _conditions(system, read)
+    return CoupledLaws(found, certificate["upper_bound"], certificate, conditions, scope_of(data))

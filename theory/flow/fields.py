@@ -6,20 +6,26 @@ the loss: what these fields have in common is what every flow of the model conse
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from theory.errors import UnsupportedFormula
+from theory.errors import TooLarge, UnsupportedFormula
 from theory.exact.modular import PRIME
 
 __all__ = ["Fields", "Monomials", "gradient_fields", "monomials_of"]
 
 Array = NDArray[np.int64]
+
+HIGHEST = 4096
+"""The highest degree of a term: its factors are listed one by one."""
+MOST_FACTORS = 20_000
+"""How many factors the terms of one power may have together."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,21 @@ class Fields:
     def residues(self) -> Array:
         """The coefficients modulo p."""
         return np.array([c % PRIME for c in self.coefficient], np.int64)
+
+    def primitive(self) -> Fields:
+        """Each field divided by the greatest common divisor of its coefficients.
+
+        A factor of the prime would hide a field from everything that is computed modulo p.
+        """
+        unit = [0] * self.count
+        for i, c in zip(self.field.tolist(), self.coefficient, strict=True):
+            unit[i] = math.gcd(unit[i], c)
+        if all(g == 1 for g in unit):
+            return self
+        coefficient = tuple(
+            c // unit[i] for i, c in zip(self.field.tolist(), self.coefficient, strict=True)
+        )
+        return replace(self, coefficient=coefficient)
 
     def jacobian(self) -> tuple[Array, Array, Array, Array, Array]:
         """The terms of all partial derivatives: term, row, column, residue of factor, factors."""
@@ -255,6 +276,7 @@ def laurent_terms(e: sp.Expr, place: Mapping[sp.Symbol, int]) -> list[tuple[int,
     [(3, {0: 1}), (-2, {1: 1, 0: -1})]
     """
     terms = []
+    _expandable(e)
     for term in sp.Add.make_args(sp.expand(e)):
         coefficient, exponents = sp.S.One, dict[int, int]()
         for factor in sp.Mul.make_args(term):
@@ -265,6 +287,19 @@ def laurent_terms(e: sp.Expr, place: Mapping[sp.Symbol, int]) -> list[tuple[int,
                 exponents[place[base]] = exponents.get(place[base], 0) + int(power)
             else:
                 raise UnsupportedFormula(f"{e} is no Laurent polynomial in the parameters.")
+        degree = sum(abs(k) for k in exponents.values())
+        if degree > HIGHEST:
+            raise TooLarge(f"Expected a degree of at most {HIGHEST:,} but {e} has {degree:,}.")
         terms.append((coefficient, {j: k for j, k in exponents.items() if k}))
     scale = sp.ilcm(1, *(c.q for c, _ in terms))
     return [(int(c * scale), x) for c, x in terms if c != 0]
+
+
+def _expandable(e: sp.Expr) -> None:
+    """Refuse a power of a sum that would be written out as very many terms."""
+    for power in e.atoms(sp.Pow):
+        base, exponent = power.as_base_exp()
+        if base.is_Add and exponent.is_Integer:
+            n, k = abs(int(exponent)), len(base.args)
+            if n > HIGHEST or math.comb(n + k - 1, k - 1) * n > MOST_FACTORS:
+                raise TooLarge(f"The power {str(power)[:80]} is too large to be written out.")

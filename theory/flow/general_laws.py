@@ -8,18 +8,15 @@ functions are proved algebraically independent, else of the Jacobian at a point 
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from flint import arb, arb_mat
 from numpy.typing import NDArray
 
 from theory.errors import DomainError, FormulaError, TooLarge, UnsupportedFormula
-from theory.exact.balls import enclose, precision, rational_ball
 from theory.exact.modular import (
     PRIME,
     Stream,
@@ -30,14 +27,18 @@ from theory.exact.modular import (
     reduce,
 )
 from theory.exact.parsing import parse
+from theory.exact.signs import is_analytic
 from theory.exact.zero import is_zero
-from theory.flow.coupled import CoupledModel
+from theory.flow.ball_rank import ball_pivots
+from theory.flow.coupled import CoupledModel, differentiable
 from theory.flow.fields import Fields
-from theory.flow.law_record import CoupledLaws, rank_record, scope_of
+from theory.flow.independence import obstacle
+from theory.flow.law_record import CoupledLaws, rank_record, read_rank_record, scope_of
 from theory.flow.lie_rank import lie_rank, ranks_up_to
-from theory.flow.polynomial_laws import laurent_monomials, monomials_up_to
+from theory.flow.monomials import laurent_monomials, monomials_up_to
 from theory.flow.systems import exact_rows, factors_of
-from theory.flow.tower import Polynomial, Tower, add, multiply
+from theory.flow.tower import Tower
+from theory.flow.tower_polynomials import Polynomial, add, multiply, residue
 
 __all__ = ["general_laws", "replay_general"]
 
@@ -122,6 +123,9 @@ def _functions(model: CoupledModel, ansatz: str | Sequence[Any], degree: int) ->
                 raise FormulaError(
                     f"The ansatz uses {sorted(map(str, strange))}, not of the model."
                 )
+            differentiable(
+                _plain(function), f"The function {function}", set(parameters), model.ranges
+            )
             if function.free_symbols & set(parameters):
                 out.append(function)
         if not out:
@@ -165,13 +169,23 @@ def _plain(e: sp.Expr) -> sp.Expr:
 
 def _candidates(setting: _Model, functions: Sequence[sp.Expr], seed: int) -> list[sp.Expr]:
     """Combinations whose Lie derivatives vanish at more points modulo p than unknowns."""
-    d, D, n = len(setting.components), len(setting.parameters), len(functions)
     try:
         tower, read = setting.tower([_plain(f) for f in functions])
-        points = tower.good_points(seed, n + 8, loose=True)
+        return _lifting(setting, functions, tower, read, seed)
     except UnsupportedFormula:
         # no evaluation modulo p: the functions are tried one by one
         return list(functions)
+
+
+def _lifting(
+    setting: _Model,
+    functions: Sequence[sp.Expr],
+    tower: Tower,
+    read: Sequence[Polynomial],
+    seed: int,
+) -> list[sp.Expr]:
+    d, D, n = len(setting.components), len(setting.parameters), len(functions)
+    points = tower.good_points(seed, n + 8, loose=True)
     values = np.array([v for _, v in points], np.int64).T
     evaluator = _Evaluator(values)
     controls = Stream(seed).integers("controls", d, n + 8)
@@ -214,7 +228,7 @@ class _Evaluator:
     def __call__(self, p: Polynomial) -> Array:
         total = np.zeros(self.values.shape[1], np.int64)
         for x, c in p.items():
-            term = np.full_like(total, c.numerator * pow(c.denominator, -1, PRIME) % PRIME)
+            term = np.full_like(total, residue(c))
             for k, e in x:
                 term = reduce(term * self._power(k, e))
             total += term
@@ -254,10 +268,8 @@ def _plain_rate(setting: _Model, law: sp.Expr, i: int) -> sp.Expr:
 
 def _assembled(setting: _Model, laws: Sequence[sp.Expr], seed: int, scope: str) -> CoupledLaws:
     D = len(setting.parameters)
-    conditions: list[str] = []
-    kept = _independent(setting, laws, seed)
-    obstacle = _obstacle(setting)
-    found = tuple(laws[i] for i in kept)
+    found = tuple(laws[i] for i in _independent(setting, laws, seed))
+    hindrance = _obstacle(setting)
     record: dict[str, Any] = {
         "kind": "conservation laws",
         "variables": [s.name for s in setting.parameters],
@@ -265,21 +277,40 @@ def _assembled(setting: _Model, laws: Sequence[sp.Expr], seed: int, scope: str) 
         "model": _fingerprint(setting),
         "scope": scope,
     }
-    if obstacle is None:
-        fields = _lifted(setting, seed)
-        bound = lie_rank(fields, target=D - len(found), seed=seed)
-        upper = D - bound.rank
+    if hindrance is None:
+        bound = lie_rank(_lifted(setting, seed), target=D - len(found), seed=seed)
         record |= rank_record(bound, D)
-        if fields.frozen:
-            constants = sorted(s.name for s in _constants(setting))
-            if constants:
-                conditions.append(f"the bound holds for generic values of {', '.join(constants)}")
     else:
-        jacobian = [[sp.diff(c, s) for s in setting.parameters] for c in setting.components]
-        upper = D - len(ball_pivots(jacobian, setting.parameters, _constants(setting), seed))
-        record |= {"ball": True, "seed": seed, "upper_bound": upper}
-        conditions.append(f"the bound uses no brackets: {obstacle}")
-    return CoupledLaws(found, upper, record, tuple(conditions), scope)
+        record |= {"ball": True, "seed": seed, "upper_bound": D - _ball_rank(setting, seed)}
+    conditions = _conditions(setting, found, hindrance)
+    return CoupledLaws(found, record["upper_bound"], record, conditions, scope)
+
+
+def _conditions(setting: _Model, laws: Sequence[sp.Expr], hindrance: str | None) -> tuple[str, ...]:
+    """What the bound and the laws assume."""
+    out = []
+    constants = ", ".join(s.name for s in _constants(setting))
+    if hindrance is not None:
+        out.append(f"the bound uses no brackets: {hindrance}")
+    elif constants:
+        out.append(f"the bound holds for generic values of {constants}")
+    # atan(u/v) jumps where v changes its sign, although its rate is zero elsewhere
+    out += [
+        f"the flow stays where {law} is defined and continuous"
+        for law in laws
+        if not is_analytic(law, ranges=setting.ranges, meromorphic=False)
+    ]
+    return tuple(out)
+
+
+def _ball_rank(setting: _Model, seed: int) -> int:
+    """The rank of the fields themselves at a point."""
+    rows = [
+        [p * sp.diff(c, s) for s, p in zip(setting.parameters, setting.factors, strict=True)]
+        for c in setting.components
+    ]
+    constants = _constants(setting)
+    return len(ball_pivots(rows, setting.parameters, constants, setting.ranges, seed))
 
 
 def _constants(setting: _Model) -> list[sp.Symbol]:
@@ -296,7 +327,7 @@ def _lifted(setting: _Model, seed: int) -> Fields:
 def _obstacle(setting: _Model, extra: Sequence[sp.Expr] = ()) -> str | None:
     """Why a rank modulo p says nothing about these functions; None when it does."""
     try:
-        return setting.tower(extra)[0].faithful()
+        return obstacle(setting.tower(extra)[0])
     except UnsupportedFormula as error:
         return str(error)
 
@@ -308,7 +339,7 @@ def _independent(setting: _Model, laws: Sequence[sp.Expr], seed: int) -> list[in
         return []
     if _obstacle(setting, plain) is not None:
         rows = [[sp.diff(law, s) for s in setting.parameters] for law in plain]
-        return ball_pivots(rows, setting.parameters, _constants(setting), seed)
+        return ball_pivots(rows, setting.parameters, _constants(setting), setting.ranges, seed)
     tower, read = setting.tower(plain)
     values = tower.good_points(seed, 1)[0][1]
     evaluator = _Evaluator(np.array(values, np.int64)[:, None])
@@ -317,59 +348,6 @@ def _independent(setting: _Model, laws: Sequence[sp.Expr], seed: int) -> list[in
         for j, dp in tower.gradient(p).items():
             matrix[j, column] = evaluator(dp)[0]
     return pivots(matrix)
-
-
-def ball_pivots(
-    rows: Sequence[Sequence[sp.Expr]],
-    parameters: Sequence[sp.Symbol],
-    constants: Sequence[sp.Symbol],
-    seed: int,
-) -> list[int]:
-    """Rows that are linearly independent at an exact point: a minor's ball excludes zero.
-
-    Examples
-    --------
-    >>> u, v = sp.symbols("u v", real=True)
-    >>> ball_pivots([[sp.erf(u), v], [2 * sp.erf(u), 2 * v], [v, u]], [u, v], [], 1)
-    [0, 2]
-    """
-    generator = random.Random(seed)
-    with precision(400):
-        for _ in range(30):
-            at: dict[sp.Symbol, arb] = {}
-            for s in (*parameters, *constants):
-                value = sp.Rational(generator.randint(20, 160), 101)
-                at[s] = rational_ball(-value if s.is_negative else value)
-            try:
-                values = [[enclose(e, at) for e in row] for row in rows]
-            except (UnsupportedFormula, DomainError, ValueError, ZeroDivisionError):
-                continue
-            if all(v.is_finite() for row in values for v in row):
-                return _eliminated(values)
-    return []
-
-
-def _eliminated(values: list[list[arb]]) -> list[int]:
-    """Gaussian elimination in balls: a pivot is an entry that excludes zero."""
-    kept: list[int] = []
-    basis: list[tuple[int, list[arb]]] = []
-    for i, row in enumerate(values):
-        current = list(row)
-        for column, other in basis:
-            factor = current[column] / other[column]
-            current = [a - factor * b for a, b in zip(current, other, strict=True)]
-            current[column] = arb(0)
-        sizes = [abs(float(v.mid())) if not v.contains(0) else 0.0 for v in current]
-        best = max(range(len(sizes)), key=sizes.__getitem__)
-        if sizes[best] > 0:
-            basis.append((best, current))
-            kept.append(i)
-    if kept:
-        columns = [c for c, _ in basis]
-        minor = arb_mat([[values[i][c] for c in columns] for i in kept]).det()
-        if minor.contains(0):
-            return []
-    return kept
 
 
 def _fingerprint(setting: _Model) -> str:
@@ -401,22 +379,22 @@ def replay_general(
     for law in laws:
         if not _conserved(setting, law):
             raise FormulaError(f"{law} is not conserved.")
-    seed = int(record["seed"])
-    kept, obstacle = _independent(setting, laws, seed), _obstacle(setting)
-    if len(kept) != len(laws):
+    seed, hindrance = record["seed"], _obstacle(setting)
+    if not isinstance(seed, int) or len(_independent(setting, laws, seed)) != len(laws):
         raise FormulaError("The laws are not independent at the recorded point.")
-    D = len(setting.parameters)
     if record.get("ball"):
-        jacobian = [[sp.diff(c, s) for s in setting.parameters] for c in setting.components]
-        upper = D - len(ball_pivots(jacobian, setting.parameters, _constants(setting), seed))
+        upper = len(setting.parameters) - _ball_rank(setting, seed)
+        # without an obstacle the rank at a point is a bound as well
+        hindrance = hindrance or "the certificate has the rank at a point"
     else:
-        if obstacle is not None or record.get("prime") != PRIME:
-            raise FormulaError(f"A rank modulo p proves no bound here: {obstacle}.")
-        ranks = [int(r) for r in record["ranks"]]
-        fields = _lifted(setting, seed)
-        if ranks_up_to(fields, seed, len(ranks) - 1, int(record["width"])) != ranks:
-            raise FormulaError("The ranks of the record are not reproduced.")
-        upper = D - ranks[-1]
+        if hindrance is not None:
+            raise FormulaError(f"A rank modulo p proves no bound here: {hindrance}.")
+        seed, ranks, width = read_rank_record(record)
+        computed = ranks_up_to(_lifted(setting, seed), seed, len(ranks) - 1, width)
+        if computed != ranks:
+            raise FormulaError(f"The ranks are {computed}, not {ranks}.")
+        upper = len(setting.parameters) - ranks[-1]
     if upper != record["upper_bound"]:
         raise FormulaError(f"The bound is {upper}, not {record['upper_bound']}.")
-    return CoupledLaws(tuple(laws), upper, record, scope=scope_of(data))
+    conditions = _conditions(setting, laws, hindrance)
+    return CoupledLaws(tuple(laws), upper, record, conditions, scope_of(data))

@@ -9,12 +9,26 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from theory.errors import FormulaError
 from theory.exact.modular import PRIME
 from theory.flow.fields import Fields
+from theory.flow.law import Law
 from theory.flow.lie_rank import LieRank
-from theory.flow.polynomial_laws import Law
 
-__all__ = ["CoupledLaws", "fingerprint", "law_entry", "rank_record", "read_law", "scope_of"]
+__all__ = [
+    "NOT_EXHAUSTIVE",
+    "CoupledLaws",
+    "fingerprint",
+    "law_entry",
+    "rank_record",
+    "read_law",
+    "read_rank_record",
+    "scope_of",
+]
+
+NOT_EXHAUSTIVE = "the ansatz may hold further laws, with coefficients that were too large"
+MOST_ORDERS, MOST_WIDTH = 65, 1_000_000
+"""What a replay computes at most."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +113,55 @@ def law_entry(law: Law) -> dict[str, Any]:
     }
 
 
-def read_law(entry: dict[str, Any]) -> Law:
-    """A law from JSON data."""
-    return Law(
-        tuple((tuple((int(j), int(e)) for j, e in x), int(c)) for c, x in entry["terms"]),
-        tuple((int(j), int(c)) for j, c in entry["logs"]),
-    )
+def read_law(entry: dict[str, Any], size: int, moving: int) -> Law:
+    """A law from JSON data, in variables below `size`, with logarithms of those that move.
+
+    Raises
+    ------
+    FormulaError
+        For anything else than integers, a variable that does not exist or comes twice, an
+        exponent zero, and a law without terms.
+    """
+    terms = []
+    for coefficient, pairs in entry["terms"]:
+        for j, e in pairs:
+            _integers(j, e)
+            if not 0 <= j < size or e == 0:
+                raise FormulaError(f"A law has no factor number {j} with exponent {e}.")
+        variables = [j for j, _ in pairs]
+        if len(set(variables)) != len(variables):
+            raise FormulaError(f"A term of a law has a variable twice: {pairs}.")
+        _integers(coefficient)
+        terms.append((tuple(sorted((j, e) for j, e in pairs)), coefficient))
+    logs = []
+    for j, coefficient in entry["logs"]:
+        _integers(j, coefficient)
+        if not 0 <= j < moving:
+            raise FormulaError(f"A law has no logarithm of the variable number {j}.")
+        logs.append((j, coefficient))
+    if not terms and not logs:
+        raise FormulaError("A law of the certificate has no terms.")
+    return Law(tuple(terms), tuple(logs))
+
+
+def read_rank_record(record: dict[str, Any]) -> tuple[int, list[int], int]:
+    """Seed, ranks and width of a bound, for this prime.
+
+    Raises
+    ------
+    FormulaError
+        For another prime, and for numbers that no search writes.
+    """
+    if record.get("prime") != PRIME:
+        raise FormulaError(f"The certificate is for the prime {record.get('prime')!r}.")
+    seed, ranks, width = record["seed"], record["ranks"], record["width"]
+    _integers(seed, width, *ranks)
+    if not 0 < len(ranks) <= MOST_ORDERS or not 0 <= width <= MOST_WIDTH:
+        raise FormulaError(f"The certificate has {len(ranks)} ranks and the width {width}.")
+    return seed, list(ranks), width
+
+
+def _integers(*values: Any) -> None:
+    for value in values:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise FormulaError(f"Expected an integer in the certificate but got {value!r}.")

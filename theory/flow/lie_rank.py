@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.errors import TooLarge
 from theory.exact.modular import PRIME, Stream, convolve, inverse, matmul, rank, reduce, scatter
 from theory.flow.fields import Fields
+from theory.flow.monomials import MEMORY
 
 __all__ = ["LieRank", "lie_rank", "value_matrix"]
 
@@ -238,6 +240,11 @@ def lie_rank(
         After so many orders without a new direction the search ends. The bound holds in any case.
     seed : int
 
+    Raises
+    ------
+    TooLarge
+        When the matrix of the fields would not fit in the memory, with an estimate.
+
     Examples
     --------
     >>> import sympy as sp
@@ -249,6 +256,7 @@ def lie_rank(
     (2, 3)
     """
     D = fields.moving
+    _affordable(fields)
     goal = D if target is None else min(D, target)
     order = 0
     stream = Stream(seed)
@@ -268,6 +276,15 @@ def lie_rank(
         ranks = ranks_up_to(fields, seed, order, width)
         ranks = _first_end(ranks, goal, stable)
     return LieRank(ranks[-1], tuple(ranks), seed, width, stopped)
+
+
+def _affordable(fields: Fields) -> None:
+    needed = 24 * fields.size * min(fields.count, 2 * fields.size + 16)
+    if needed > MEMORY:
+        raise TooLarge(
+            f"The rank of {fields.count:,} fields in {fields.size:,} variables takes about "
+            f"{needed / 2**30:.0f} GiB; at most {MEMORY / 2**30:.0f} GiB are used."
+        )
 
 
 def _first_end(ranks: list[int], goal: int, stable: int) -> list[int]:

@@ -4,13 +4,15 @@ The unknowns are the coefficients of $C = \sum_m a_m m(\theta)$; each coefficien
 of $X_k C$ is an equation. The equations are assembled as a sparse matrix whose rows are keyed by
 sums of random 64-bit numbers: a collision can only merge two equations, hence add candidates, and
 every candidate is verified over the integers before it is returned.
+
+A basis modulo p has at least as many vectors as one over the rationals. When all of its vectors
+lift to laws, no law of the ansatz is missing; when one does not, the search is done again in exact
+arithmetic.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,98 +24,35 @@ from theory.exact.modular import (
     Stream,
     inverse,
     nullspace,
-    pivots,
     rationals,
     reduce,
     scatter,
 )
+from theory.flow.exact_laws import exact_laws, law_of
 from theory.flow.fields import Fields
+from theory.flow.law import Law, is_law, terms_by_component
+from theory.flow.monomials import MEMORY
 
-__all__ = [
-    "Law",
-    "independent",
-    "is_law",
-    "laurent_monomials",
-    "law_gradients",
-    "monomials_up_to",
-    "polynomial_laws",
-    "terms_by_component",
-]
+__all__ = ["Found", "polynomial_laws"]
 
 Array = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 
-MEMORY = 4 << 30
-"""Bytes that the equations of one search may take."""
-
 
 @dataclass(frozen=True)
-class Law:
-    """A law as integer coefficients of monomials and of logarithms.
+class Found:
+    """The laws of an ansatz.
 
     Parameters
     ----------
-    terms : tuple of (exponents, coefficient)
-        Exponents as sorted pairs (variable, exponent), without zeros.
-    logs : tuple of (variable, coefficient)
+    laws : tuple of Law
+        A basis, each verified over the integers, the simplest first.
+    exhaustive : bool
+        Whether the ansatz has no further ones.
     """
 
-    terms: tuple[tuple[tuple[tuple[int, int], ...], int], ...]
-    logs: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Simple laws come first: number of terms, then the sum of the exponents."""
-        return len(self.terms) + len(self.logs), sum(abs(e) for x, _ in self.terms for _, e in x)
-
-
-def monomials_up_to(size: int, degree: int, frozen: int = 0) -> Array:
-    """All monomials of degree 1 to `degree` in the moving variables, as rows of factors.
-
-    Examples
-    --------
-    >>> monomials_up_to(2, 2).tolist()
-    [[0, 2], [1, 2], [0, 0], [0, 1], [1, 1]]
-    """
-    moving = size - frozen
-    count = math.comb(moving + degree, degree) - 1
-    if count * degree * 8 * 12 > MEMORY:
-        raise TooLarge(
-            f"All polynomials of degree {degree} in {moving} parameters have {count:,} "
-            f"coefficients; the equations would take about {count * degree * 96 / 2**30:.0f} GiB "
-            f"and more. Use a smaller degree, or give the functions to combine as ansatz=[...]."
-        )
-    blocks = []
-    current = np.arange(moving, dtype=np.int64)[:, None]
-    for k in range(1, degree + 1):
-        if k > 1:
-            # every monomial once: factors in ascending order
-            last = current[:, -1]
-            times = moving - last
-            repeated = np.repeat(current, times, axis=0)
-            offset = np.arange(len(repeated)) - np.repeat(np.cumsum(times) - times, times)
-            current = np.concatenate([repeated, (np.repeat(last, times) + offset)[:, None]], 1)
-        blocks.append(np.pad(current, ((0, 0), (0, degree - k)), constant_values=size))
-    return np.concatenate(blocks)
-
-
-def laurent_monomials(size: int, degree: int, frozen: int = 0) -> Array:
-    """Monomials with positive and negative exponents whose absolute values add up to `degree`.
-
-    Examples
-    --------
-    >>> len(laurent_monomials(2, 2))
-    12
-    """
-    plain = monomials_up_to(size, degree, frozen)
-    # every choice of signs of the distinct factors
-    out = []
-    for row in plain.tolist():
-        distinct = sorted({f for f in row if f != size})
-        for signs in itertools.product((False, True), repeat=len(distinct)):
-            below = {f for f, s in zip(distinct, signs, strict=True) if s}
-            out.append([size + 1 + f if f in below else f for f in row])
-    return np.array(out, np.int64)
+    laws: tuple[Law, ...]
+    exhaustive: bool
 
 
 class _Equations:
@@ -304,7 +243,7 @@ def _cover(fields: Fields, stream: Stream) -> Array:
 
 def polynomial_laws(
     fields: Fields, monomials: Array, logs: Array | None = None, *, seed: int = 1
-) -> list[Law]:
+) -> Found:
     """Every combination of the given monomials (and logarithms) that all fields leave constant.
 
     Parameters
@@ -314,19 +253,30 @@ def polynomial_laws(
         Rows of factors, as in `Fields.index`.
     logs : array, optional
         Variables whose logarithm is in the ansatz.
+    seed : int
 
     Returns
     -------
-    list of Law
-        A basis of the laws of the ansatz, each verified over the integers, the simplest first.
+    Found
 
     Raises
     ------
     TooLarge
         When the equations do not fit in the memory, with an estimate.
+
+    Examples
+    --------
+    >>> import sympy as sp
+    >>> from theory.flow.fields import gradient_fields, monomials_of
+    >>> from theory.flow.monomials import monomials_up_to
+    >>> u, v = sp.symbols("u v")
+    >>> fields = gradient_fields(monomials_of([u * v], [u, v]))
+    >>> len(polynomial_laws(fields, monomials_up_to(2, 2)).laws)
+    1
     """
     stream = Stream(seed)
     logs = np.zeros(0, np.int64) if logs is None else logs
+    whole = monomials, logs
     if len(monomials) > 400:
         few = fields.chosen(_cover(fields, stream))
         if few.count < fields.count:
@@ -338,10 +288,12 @@ def polynomial_laws(
     assembler = _Assembler(fields, stream)
     _affordable(assembler, monomials, logs)
     if not len(monomials) + len(logs):
-        return []
+        return Found((), True)
     eq, alive = _survivors(assembler.equations(monomials, logs))
     eq = _distinct(eq, stream)
-    candidates: list[Law] = []
+    laws: list[Law] = []
+    exhaustive = True
+    by_component = terms_by_component(fields)
     for unknowns, block in _blocks(eq):
         if block.unknowns > 6000:
             raise TooLarge(
@@ -349,11 +301,19 @@ def polynomial_laws(
                 f"{block.unknowns:,} columns; use a smaller degree."
             )
         for vector in nullspace(_dense(block, stream)):
-            whole = rationals(vector)
-            if whole is not None:
-                chosen = {int(alive[unknowns[k]]): c for k, c in whole.items()}
-                candidates.append(_law(chosen, monomials, logs, fields.size))
-    return sorted(_verified(fields, candidates), key=lambda law: law.size)
+            lifted = rationals(vector)
+            if lifted is not None:
+                chosen = {int(alive[unknowns[k]]): c for k, c in lifted.items()}
+                law = law_of(chosen, monomials, logs, fields.size)
+                if is_law(law, by_component):
+                    laws.append(law)
+                    continue
+            exhaustive = False
+    if not exhaustive:
+        exact = exact_laws(fields, *whole)
+        if exact is not None:
+            laws, exhaustive = exact, True
+    return Found(tuple(sorted(laws, key=lambda law: law.size)), exhaustive)
 
 
 def _affordable(assembler: _Assembler, monomials: Array, logs: Array) -> None:
@@ -364,120 +324,3 @@ def _affordable(assembler: _Assembler, monomials: Array, logs: Array) -> None:
             f"{entries:,} entries, about {entries * 80 / 2**30:.0f} GiB; use a smaller degree, or "
             "give the functions to combine as ansatz=[...]."
         )
-
-
-def _law(vector: dict[int, int], monomials: Array, logs: Array, size: int) -> Law:
-    terms, logarithms = [], []
-    for unknown, c in sorted(vector.items()):
-        if unknown >= len(monomials):
-            logarithms.append((int(logs[unknown - len(monomials)]), c))
-            continue
-        exponents: dict[int, int] = {}
-        for f in monomials[unknown].tolist():
-            if f < size:
-                exponents[f] = exponents.get(f, 0) + 1
-            elif f > size:
-                exponents[f - size - 1] = exponents.get(f - size - 1, 0) - 1
-        terms.append((tuple(sorted(exponents.items())), c))
-    lead = terms[0][1] if terms else logarithms[0][1]
-    if lead < 0:
-        terms = [(x, -c) for x, c in terms]
-        logarithms = [(j, -c) for j, c in logarithms]
-    return Law(tuple(terms), tuple(logarithms))
-
-
-def _verified(fields: Fields, candidates: Sequence[Law]) -> list[Law]:
-    by_component = terms_by_component(fields)
-    return [law for law in candidates if is_law(law, by_component)]
-
-
-FieldTerms = dict[int, list[tuple[int, int, tuple[tuple[int, int], ...]]]]
-
-
-def terms_by_component(fields: Fields) -> FieldTerms:
-    """The terms (field, coefficient, exponents) that move each variable."""
-    D = fields.size
-    out: FieldTerms = {}
-    rows = zip(
-        fields.component.tolist(),
-        fields.field.tolist(),
-        fields.coefficient,
-        fields.index.tolist(),
-        strict=True,
-    )
-    for component, field, coefficient, index in rows:
-        exponents: dict[int, int] = {}
-        for f in index:
-            if f < D:
-                exponents[f] = exponents.get(f, 0) + 1
-            elif f > D:
-                exponents[f - D - 1] = exponents.get(f - D - 1, 0) - 1
-        out.setdefault(component, []).append((field, coefficient, tuple(exponents.items())))
-    return out
-
-
-def is_law(law: Law, by_component: FieldTerms) -> bool:
-    """Whether the Lie derivative of a law along every field is zero, over the integers.
-
-    Examples
-    --------
-    >>> import sympy as sp
-    >>> from theory.flow.fields import gradient_fields, monomials_of
-    >>> u, v = sp.symbols("u v")
-    >>> terms = terms_by_component(gradient_fields(monomials_of([u * v], [u, v])))
-    >>> square = lambda j, c: ((((j, 2),), c))
-    >>> is_law(Law((square(0, 1), square(1, -1))), terms)
-    True
-    >>> is_law(Law((square(0, 1), square(1, 1))), terms)
-    False
-    """
-    total: dict[tuple[int, tuple[tuple[int, int], ...]], int] = {}
-    gradient = itertools.chain(
-        ((j, c * e, _lowered(x, j)) for x, c in law.terms for j, e in x),
-        ((j, c, ((j, -1),)) for j, c in law.logs),
-    )
-    for j, c, rest in gradient:
-        for field, coefficient, exponents in by_component.get(j, ()):
-            key = (field, _times(rest, exponents))
-            total[key] = total.get(key, 0) + c * coefficient
-    return not any(total.values())
-
-
-def _lowered(x: tuple[tuple[int, int], ...], j: int) -> tuple[tuple[int, int], ...]:
-    return tuple((k, e - (k == j)) for k, e in x if e - (k == j))
-
-
-def _times(
-    a: tuple[tuple[int, int], ...], b: tuple[tuple[int, int], ...]
-) -> tuple[tuple[int, int], ...]:
-    if not a:
-        return tuple(sorted(b))
-    out = dict(a)
-    for k, e in b:
-        out[k] = out.get(k, 0) + e
-    return tuple(sorted((k, e) for k, e in out.items() if e))
-
-
-def law_gradients(laws: Sequence[Law], at: Array, moving: int) -> Array:
-    """The gradients of laws at a point modulo p, one column each."""
-    values = at.tolist()
-    out = np.zeros((moving, max(1, len(laws))), np.int64)
-    for column, law in enumerate(laws):
-        for x, c in law.terms:
-            product = c % PRIME
-            for j, e in x:
-                product = product * pow(values[j], e, PRIME) % PRIME
-            for j, e in x:
-                if j < moving:
-                    slope = product * e % PRIME * pow(values[j], -1, PRIME)
-                    out[j, column] = (out[j, column] + slope) % PRIME
-        for j, c in law.logs:
-            slope = c % PRIME * pow(values[j], -1, PRIME)
-            out[j, column] = (out[j, column] + slope) % PRIME
-    return out[:, : len(laws)]
-
-
-def independent(laws: Sequence[Law], fields: Fields, seed: int) -> list[int]:
-    """Which laws to keep so that their gradients are linearly independent at a point modulo p."""
-    at = Stream(seed).integers("point", fields.size)
-    return pivots(law_gradients(laws, at, fields.moving)) if laws else []

@@ -15,7 +15,9 @@ from theory.exact.parsing import parse
 from theory.flow.coupled import CoupledModel
 from theory.flow.fields import Fields, Monomials, gradient_fields, laurent_terms, monomials_of
 
-__all__ = ["System", "combined", "exact_rows", "factors_of", "system_of"]
+__all__ = [
+    "System", "combined", "exact_rows", "factors_of", "metric_entries", "scaled", "system_of",
+]  # fmt: skip
 
 Array = NDArray[np.int64]
 
@@ -62,15 +64,27 @@ def system_of(model: CoupledModel, metric: Any = None, data: Any = None) -> Syst
     if data is not None:
         polynomials = combined(polynomials, data)
     fields = gradient_fields(polynomials, frozen=len(constants))
-    return System(_scaled(fields, factors, variables), variables)
+    return System(scaled(fields, factors, variables).primitive(), variables)
 
 
 def factors_of(model: CoupledModel, metric: Any) -> list[sp.Expr]:
     """The diagonal of P: rates times metric."""
+    entries = metric_entries(model, model.scaling if metric is None else metric)
+    return [rate * entry for rate, entry in zip(model.rates, entries, strict=True)]
+
+
+def metric_entries(
+    model: CoupledModel, metric: Any, extra: Sequence[sp.Symbol] = ()
+) -> list[sp.Expr]:
+    """The diagonal of a metric, which may use extra symbols such as velocities.
+
+    Raises
+    ------
+    ShapeError, FormulaError, AssumptionError
+        For a diagonal of another length, unknown names, entries that are zero or not exact.
+    """
     entries: list[Any] = [1] * len(model.parameters)
-    if metric is None:
-        metric = model.scaling
-    names = {s.name: s for s in (*model.parameters, *model.constants)}
+    names = {s.name: s for s in (*model.parameters, *model.constants, *extra)}
     if isinstance(metric, Mapping):
         by_name: dict[Any, Any] = {getattr(k, "name", k): v for k, v in metric.items()}
         strange = set(by_name) - {s.name for s in model.parameters}
@@ -85,17 +99,33 @@ def factors_of(model: CoupledModel, metric: Any) -> list[sp.Expr]:
                 f"{len(entries)}."
             )
     out = []
-    for rate, entry in zip(model.rates, entries, strict=True):
+    for entry in entries:
         value = parse(entry, names) if isinstance(entry, str) else sp.sympify(entry, strict=True)
         if not isinstance(value, sp.Expr) or value.has(sp.Float) or value == 0:
             raise AssumptionError(
                 f"Expected an exact, nonzero entry of the metric but got {entry}."
             )
-        out.append(rate * value)
+        _known_names(value, names)
+        out.append(value)
     return out
 
 
-def _scaled(fields: Fields, factors: Sequence[sp.Expr], variables: Sequence[sp.Symbol]) -> Fields:
+def _known_names(value: sp.Expr, names: dict[str, sp.Symbol]) -> None:
+    """A symbol of the metric is one of the model, or a real constant of another name."""
+    for s in value.free_symbols:
+        if names.get(s.name, s) != s:
+            raise FormulaError(
+                f"The metric uses another symbol that is called {s.name}; use the one of the "
+                "model, with its assumptions."
+            )
+        if s.name not in names and not s.is_real:
+            raise AssumptionError(
+                f"Cannot decide whether the constant {s} of the metric is real; declare it, for "
+                f"example with sp.Symbol('{s}', positive=True)."
+            )
+
+
+def scaled(fields: Fields, factors: Sequence[sp.Expr], variables: Sequence[sp.Symbol]) -> Fields:
     """Component j of every field times factor j, up to one common number."""
     if all(f == 1 for f in factors):
         return fields
@@ -194,6 +224,10 @@ def exact_rows(data: Any, count: int) -> list[list[sp.Rational]]:
             f"Expected data with {count} columns, one for each component, but got rows of lengths "
             f"{sorted({len(r) for r in rows})}."
         )
+    flat = [v for row in rows for v in row]
+    odd = [v for v in flat if isinstance(v, bool | complex | list | tuple)]
+    if odd:
+        raise DataError(f"Expected rational numbers as data but got {odd[0]!r}.")
     try:
         exact = [
             [sp.Rational(str(v)) if isinstance(v, float) else sp.Rational(v) for v in row]

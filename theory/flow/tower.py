@@ -17,20 +17,25 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-import flint
-import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from theory.errors import UnsupportedFormula
-from theory.exact.modular import PRIME, Stream, rank
+from theory.exact.modular import PRIME, Stream
 from theory.flow.fields import Fields
+from theory.flow.tower_polynomials import (
+    BadPoint,
+    Exponents,
+    Polynomial,
+    add,
+    constant,
+    evaluate,
+    modular_root,
+    multiply,
+    packed,
+    variable,
+)  # fmt: skip
 
-__all__ = ["Generator", "Polynomial", "Tower"]
-
-Array = NDArray[np.int64]
-Exponents = tuple[tuple[int, int], ...]
-Polynomial = dict[Exponents, Fraction]
+__all__ = ["Generator", "Tower"]
 
 _HYPERBOLIC = (sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch)
 _LOGARITHMIC = (sp.asinh, sp.acosh, sp.atanh, sp.acoth)
@@ -41,10 +46,8 @@ _QUOTIENTS = {
     sp.csc: lambda x: 1 / sp.sin(x),
 }
 _ATTEMPTS = 400
-
-
-class BadPoint(Exception):
-    """A denominator vanishes or a root does not exist at a point modulo p."""
+_HIGHEST, _MOST_TERMS, _MOST_ANGLES = 1000, 100_000, 40
+"""What is written out: exponents, terms of a power, multiples of an angle."""
 
 
 @dataclass
@@ -67,50 +70,6 @@ class Generator:
     derivative: dict[int, Polynomial]
     source: Polynomial = field(default_factory=dict)
     degree: int = 1
-
-
-def add(a: Polynomial, b: Polynomial) -> Polynomial:
-    """The sum."""
-    out = dict(a)
-    for x, c in b.items():
-        out[x] = out.get(x, Fraction(0)) + c
-    return {x: c for x, c in out.items() if c}
-
-
-def multiply(a: Polynomial, b: Polynomial) -> Polynomial:
-    """The product."""
-    out: Polynomial = {}
-    for x, c in a.items():
-        for y, d in b.items():
-            exponents = dict(x)
-            for k, e in y:
-                exponents[k] = exponents.get(k, 0) + e
-            key = tuple(sorted((k, e) for k, e in exponents.items() if e))
-            out[key] = out.get(key, Fraction(0)) + c * d
-    return {x: c for x, c in out.items() if c}
-
-
-def constant(value: int | Fraction) -> Polynomial:
-    """A number."""
-    return {(): Fraction(value)} if value else {}
-
-
-def variable(k: int, power: int = 1) -> Polynomial:
-    """A power of a variable."""
-    return {((k, power),): Fraction(1)}
-
-
-def evaluate(p: Polynomial, values: Sequence[int]) -> int:
-    """The value modulo p."""
-    total = 0
-    for x, c in p.items():
-        term = c.numerator * pow(c.denominator, -1, PRIME) % PRIME
-        for k, e in x:
-            if e < 0 and values[k] == 0:
-                raise BadPoint
-            term = term * pow(values[k], e, PRIME) % PRIME
-        total += term
-    return total % PRIME
 
 
 class Tower:
@@ -252,6 +211,11 @@ class Tower:
             power = c * unit
             if not power.is_Integer or (r.is_number and not r.is_NumberSymbol):
                 raise UnsupportedFormula(f"No bound on the number of laws with exp({argument}).")
+            if abs(power) > _HIGHEST:
+                raise UnsupportedFormula(
+                    f"No bound on the number of laws with exp({argument}): the exponents are "
+                    f"multiples of {r / unit} up to {abs(int(power)):,}."
+                )
             key = ("exp", r)
             if key not in self.index:
                 inside = self.gradient(self._convert(r / unit))
@@ -265,6 +229,10 @@ class Tower:
         if exponent.is_Integer:
             s = self._convert(base)
             n = int(exponent)
+            if abs(n) > _HIGHEST or (len(s) > 1 and len(s) ** min(abs(n), 60) > _MOST_TERMS):
+                raise UnsupportedFormula(
+                    f"No bound on the number of laws with the power {n} of {str(base)[:80]}."
+                )
             if n < 0:
                 s, n = self._inverse(s), -n
             out = constant(1)
@@ -343,6 +311,8 @@ class Tower:
             c, r = sp.S.One, c
         unit = self.units.get(("sin", r), 1)
         times = c * unit
+        if abs(times) > _MOST_ANGLES:
+            raise UnsupportedFormula(f"No bound on the number of laws with {e}.")
         if times != 1:
             # a multiple of the angle of the generator
             angle = sp.Dummy("angle", real=True)
@@ -397,7 +367,7 @@ class Tower:
                 values[k] = pow(below, -1, PRIME)
             elif g.kind == "root":
                 try:
-                    values[k] = _modular_root(evaluate(g.source, values), g.degree)
+                    values[k] = modular_root(evaluate(g.source, values), g.degree)
                 except BadPoint:
                     if not loose or any(g.derivative.values()):
                         raise
@@ -432,58 +402,6 @@ class Tower:
                 return out
         raise UnsupportedFormula("The roots of the formulas do not exist modulo the prime.")
 
-    def faithful(self) -> str | None:
-        """None when the functions are proved algebraically independent, else the obstacle."""
-        if len(self.numbers) > 1:
-            return f"the numbers {self.numbers[0]} and {self.numbers[1]} may be related"
-        if self.numbers and not _is_transcendental(self.numbers[0]):
-            return f"the number {self.numbers[0]} is not known to be transcendental"
-        for group in (self.transcendental, self.circular):
-            rows = []
-            for _, values in self.good_points(7, 2 + len(group) // max(1, len(self.parameters))):
-                for j in range(len(self.parameters)):
-                    rows.append([evaluate(f.get(j, {}), values) for f in group])
-            if group and rank(np.array(rows, np.int64)) < len(group):
-                return "the arguments of its exponentials or logarithms are linearly dependent"
-        return self._independent_roots()
-
-    def _independent_roots(self) -> str | None:
-        roots = [g for g in self.generators if g.kind == "root"]
-        if not roots:
-            return None
-        degrees = {g.degree for g in roots}
-        place = {k for k, g in enumerate(self.generators, len(self.parameters)) if g.kind == "root"}
-        place |= {
-            k for k, g in enumerate(self.generators, len(self.parameters))
-            if g.kind in ("inverse", "sin", "cos")
-        }  # fmt: skip
-        if len(degrees) > 1 or not sp.isprime(min(degrees)):
-            return "roots of different or composite degrees"
-        q = min(degrees)
-        factors: dict[Any, int] = {}
-        rows = []
-        for g in roots:
-            if any(k in place for x in g.source for k, _ in x):
-                return "a root of a fraction or of another root"
-            symbols = sp.symbols(f"x0:{self.size}")
-            e = sp.Add(
-                *(
-                    sp.Rational(c.numerator, c.denominator)
-                    * sp.Mul(*(symbols[k] ** n for k, n in x))
-                    for x, c in g.source.items()
-                )
-            )
-            content, found = sp.factor_list(sp.together(e))
-            row: dict[int, int] = {}
-            for base, n in [*found, *sp.factorint(content).items()]:
-                row[factors.setdefault(base, len(factors))] = int(n) % q
-            rows.append(row)
-        matrix = flint.nmod_mat(len(rows), max(1, len(factors)), q)
-        for i, row in enumerate(rows):
-            for j, n in row.items():
-                matrix[i, j] = n
-        return None if matrix.rank() == len(rows) else "its roots are related"
-
     def fields(
         self, components: Sequence[Polynomial], factors: Sequence[Polynomial], seed: int
     ) -> Fields:
@@ -506,65 +424,6 @@ class Tower:
         return packed(
             rows, self.size, len(components), order, len(frozen), [start[k] for k in order]
         )
-
-
-def packed(
-    rows: Sequence[tuple[int, int, Fraction, Exponents]],
-    size: int,
-    count: int,
-    order: Sequence[int],
-    frozen: int,
-    start: Sequence[int],
-) -> Fields:
-    """Terms as arrays; every field up to a constant factor that makes its coefficients integers."""
-    place = {k: i for i, k in enumerate(order)}
-    scale = [1] * count
-    for i, _, c, _ in rows:
-        scale[i] = scale[i] * c.denominator // int(np.gcd(scale[i], c.denominator))
-    width = max((sum(abs(e) for _, e in x) for *_, x in rows), default=1) or 1
-    index = np.full((len(rows), width), size, np.int64)
-    for t, (*_, x) in enumerate(rows):
-        at = 0
-        for k, e in x:
-            index[t, at : at + abs(e)] = place[k] if e > 0 else size + 1 + place[k]
-            at += abs(e)
-    return Fields(
-        size,
-        count,
-        np.array([i for i, *_ in rows], np.int64),
-        np.array([place[k] for _, k, _, _ in rows], np.int64),
-        tuple(int(c * scale[i]) for i, _, c, _ in rows),
-        index,
-        frozen,
-        tuple(start),
-    )
-
-
-def _modular_root(value: int, degree: int) -> int:
-    if not value:
-        raise BadPoint
-    if degree == 2:
-        root = pow(value, (PRIME + 1) // 4, PRIME)
-    elif (PRIME - 1) % degree:
-        root = pow(value, pow(degree, -1, PRIME - 1), PRIME)
-    else:
-        part, m = PRIME - 1, 1
-        while part % degree == 0:
-            part, m = part // degree, m * degree
-        # a root lies in the subgroup of order coprime to the degree for some values only
-        root = pow(value, pow(degree, -1, part), PRIME)
-    if pow(root, degree, PRIME) != value:
-        raise BadPoint
-    return root
-
-
-def _is_transcendental(number: sp.Expr) -> bool:
-    """Pi and e (Lindemann), and logarithms of positive rational numbers other than 1."""
-    if number in (sp.pi, sp.E):
-        return True
-    return isinstance(number, sp.log) and bool(
-        number.args[0].is_Rational and number.args[0] > 0 and number.args[0] != 1
-    )
 
 
 def _canonical(e: sp.Expr) -> sp.Expr:

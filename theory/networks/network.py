@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import sympy as sp
 
-from theory.errors import AssumptionError, FormulaError, ShapeError
+from theory.errors import AssumptionError, FormulaError, ShapeError, TooLarge
 from theory.exact.assumptions import Ranges
 from theory.flow.coupled import CoupledModel
 from theory.flow.fields import Monomials
@@ -22,6 +22,7 @@ Letter: TypeAlias = tuple[str, bool]
 """The name of a matrix, and whether it is transposed."""
 Word: TypeAlias = tuple[Letter, ...]
 """A product of matrices."""
+MOST_PARAMETERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,11 @@ class Network(CoupledModel):
             raise ShapeError(
                 f"The {what} of {self.name} need integer sizes; with symbolic ones there are the "
                 "matrix laws, th.networks.matrix_laws(network)."
+            )
+        if self.size > MOST_PARAMETERS:
+            raise TooLarge(
+                f"The network {self.name} has {self.size:,} parameters; at most "
+                f"{MOST_PARAMETERS:,} are written out."
             )
 
     @property
