@@ -23,7 +23,7 @@ from theory.flow.coupled import CoupledModel
 from theory.flow.drift import drifting_laws, replay_drift
 from theory.flow.fields import Fields
 from theory.flow.general_laws import general_laws, replay_general
-from theory.flow.law import Law, independent, is_law, law_gradients, terms_by_component
+from theory.flow.law import Law, independent, is_conserved, law_gradients
 from theory.flow.law_record import (
     NOT_EXHAUSTIVE,
     CoupledLaws,
@@ -196,10 +196,9 @@ def replay_fields(fields: Fields, record: dict[str, Any]) -> None:
     if record.get("model") != fingerprint(fields):
         raise FormulaError("The certificate belongs to another model.")
     laws = []
-    terms = terms_by_component(fields)
     for entry in record["laws"]:
         law = read_law(entry, fields.size, fields.moving)
-        if not is_law(law, terms):
+        if not is_conserved(law, fields):
             raise FormulaError(f"{entry['text']} is not conserved.")
         laws.append(law)
     seed, ranks, width = read_rank_record(record)

@@ -103,6 +103,19 @@ class Fields:
         """The coefficients modulo p."""
         return np.array([c % PRIME for c in self.coefficient], np.int64)
 
+    @cached_property
+    def largest(self) -> int:
+        """The largest absolute value of a coefficient."""
+        return max(map(abs, self.coefficient), default=0)
+
+    @cached_property
+    def by_component(self) -> tuple[Array, Array, Array | None]:
+        """The terms in the order of their components, where each begins, and small coefficients."""
+        order = np.argsort(self.component, kind="stable")
+        pointer = np.searchsorted(self.component[order], np.arange(self.size + 1))
+        small = np.array(self.coefficient, np.int64) if self.largest < 1 << 62 else None
+        return order, pointer, small
+
     def primitive(self) -> Fields:
         """Each field divided by the greatest common divisor of its coefficients.
 

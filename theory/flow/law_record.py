@@ -49,7 +49,7 @@ class CoupledLaws:
         For which flows they hold: "every loss and data set", or the data that were given.
     decaying : tuple of (function, factor)
         With friction or weight decay: functions C of the state whose product with the factor, a
-        function of time, is one of the laws; so C(t) is C(0) over the factor.
+        function of time, is one of the laws; so C shrinks like one over the factor.
     """
 
     found: tuple[sp.Expr, ...]
