@@ -29,6 +29,7 @@ from theory.flow.law_record import (
     CoupledLaws,
     fingerprint,
     law_entry,
+    law_text,
     rank_record,
     read_law,
     read_rank_record,
@@ -152,9 +153,7 @@ def assembled(
         "constants": names[fields.moving :],
         "model": fingerprint(fields),
         "scope": scope,
-        "laws": [
-            {"text": str(text), **law_entry(law)} for law, text in zip(kept, found, strict=True)
-        ],
+        "laws": [{"text": law_text(law, names), **law_entry(law)} for law in kept],
         **rank_record(bound, fields.moving),
     }
     return CoupledLaws(found, fields.moving - bound.rank, record, _conditions(system, kept), scope)
@@ -177,7 +176,7 @@ def _conditions(system: System, laws: Sequence[Law]) -> tuple[str, ...]:
 
 def expression(law: Law, variables: Sequence[sp.Symbol]) -> sp.Expr:
     """A law as an expression."""
-    terms = [c * sp.Mul(*(variables[j] ** e for j, e in x)) for x, c in law.terms]
+    terms = [sp.Mul(c, *(variables[j] ** e for j, e in x)) for x, c in law.terms]
     for j, c in law.logs:
         s = variables[j]
         # constant on either side of zero
