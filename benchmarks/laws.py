@@ -167,9 +167,9 @@ def main() -> None:
             "`theory` finds the laws of degree 2, proves them, bounds their number and writes the",
             f"certificate (median of {REPEATS} runs, in milliseconds); SymPy expands, collects and",
             "solves for the laws, and forms brackets for their number (one run each, in seconds).",
-            "Both find the same number of laws. The ratios are the time of SymPy, for the laws alone",
-            "and for laws and count, over all of ours. SymPy knows no target, so it forms brackets",
-            "of one more order, to see that the rank stands still.",
+            "Both find the same number of laws. The ratios are the time of SymPy, for the laws",
+            "alone and for laws and count, over all of ours. SymPy knows no target, so it forms",
+            "brackets of one more order, to see that the rank stands still.",
             "`python -m benchmarks.laws` makes these tables "
             f"(Python {sys.version.split()[0]}, SymPy {sp.__version__}, {os.cpu_count()} cores, "
             "one thread).",
