@@ -12,6 +12,7 @@ import sympy as sp
 
 import theory as th
 from theory.flow.coupled_laws import coupled_laws, replay_laws
+from theory.flow.law_record import NOT_EXHAUSTIVE
 
 N = th.networks
 a = sp.Symbol("a", positive=True)
@@ -52,7 +53,8 @@ def test_certificate_replays_from_json(name: str) -> None:
     again = replay_laws(th.GradientFlow(model), record, **setting)
     assert again.found == laws.found
     assert again.upper_bound == laws.upper_bound
-    assert again.conditions == laws.conditions
+    # how far a search went is no part of what is proved
+    assert again.conditions == tuple(c for c in laws.conditions if c != NOT_EXHAUSTIVE)
     assert again.decaying == laws.decaying
     assert again.scope == laws.scope
 

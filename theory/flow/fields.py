@@ -24,7 +24,7 @@ Array = NDArray[np.int64]
 
 HIGHEST = 4096
 """The highest degree of a term: its factors are listed one by one."""
-MOST_FACTORS = 20_000
+MOST_FACTORS = 60_000
 """How many factors the terms of one power may have together."""
 
 
@@ -313,6 +313,8 @@ def _expandable(e: sp.Expr) -> None:
     for power in e.atoms(sp.Pow):
         base, exponent = power.as_base_exp()
         if base.is_Add and exponent.is_Integer:
+            if exponent < 0 or not base.is_polynomial(*base.free_symbols):
+                raise UnsupportedFormula(f"{e} is no Laurent polynomial in the parameters.")
             n, k = abs(int(exponent)), len(base.args)
             if n > HIGHEST or math.comb(n + k - 1, k - 1) * n > MOST_FACTORS:
                 raise TooLarge(f"The power {str(power)[:80]} is too large to be written out.")

@@ -28,7 +28,7 @@ __all__ = [
     "scope_of",
 ]
 
-NOT_EXHAUSTIVE = "the ansatz may hold further laws, with coefficients that were too large"
+NOT_EXHAUSTIVE = "the ansatz may hold further laws: the search was not exhaustive"
 MOST_ORDERS, MOST_WIDTH = 65, 1_000_000
 """What a replay computes at most."""
 
