@@ -224,3 +224,22 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: tuple[str, ...], messa
     assert "Traceback" not in done.output
     assert done.stdout == ""
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("law", "options", "status"),
+    [
+        ("u**2 - v**2 - w**2", (), "PROVED"),
+        ("u**2 - v**2", (), "REFUTED"),
+        ("u**2 - v**2 - 2*w**2", ("--rates", "v=1, w=1/2"), "PROVED"),
+    ],
+)
+def test_prove_asks_about_several_formulas(
+    tmp_path: Path, law: str, options: tuple[str, ...], status: str
+) -> None:
+    file = str(tmp_path / "law.json")
+    asked = ("prove", law, "--ask", "conserved", "--flow", "u*v, u*w", *options)
+    done = call(*asked, "--json", "--certificate", file)
+    assert done.exit_code == (0 if status == "PROVED" else 1), done.output
+    assert json.loads(done.stdout)["status"] == status
+    assert call("replay", file).stdout.startswith(f"{status}, replayed")

@@ -11,11 +11,11 @@ from typing import Any
 from rich.console import Console
 
 from theory import networks
-from theory.cli_input import read_assumptions, read_parametrization
+from theory.cli_input import read_coupled, read_parametrization
 from theory.errors import DataError, FormulaError, ShapeError, TheoryError, UnknownName
-from theory.exact.parsing import names_in, parse_assignments
+from theory.exact.parsing import parse_assignments
 from theory.flow.conservation import elementwise_laws
-from theory.flow.coupled import Coupled, CoupledModel, split_formulas
+from theory.flow.coupled import CoupledModel, split_formulas
 from theory.flow.coupled_laws import coupled_laws, replay_laws
 from theory.networks.network import Network
 from theory.show.text import print_table
@@ -93,31 +93,11 @@ def _size(text: str) -> Any:
     return int(text) if re.fullmatch(r"[+-]?\d+", text) else text
 
 
-def _formulas(question: Mapping[str, Any]) -> Coupled:
-    """Formulas as a coupled model; all names are parameters unless some are listed."""
-    formulas = [f for text in question["formulas"] for f in split_formulas(text)]
-    assumed = read_assumptions(question["assume"])
-    names = list(dict.fromkeys(n for f in formulas for n in names_in(f)))
-    listed = question["parameters"]
-    chosen = [p for p in re.split(r"[,\s]+", listed.strip()) if p] if listed else names
-    missing = [p for p in chosen if p not in names]
-    if missing or not chosen:
-        raise UnknownName(
-            f"The formulas do not contain the parameter {', '.join(missing) or '(none)'}."
-        )
-    rates = None
-    if question["rates"] is not None:
-        rates = parse_assignments(question["rates"], {})
-    words = {n: "positive" for n in names if n not in chosen} | assumed
-    strange = sorted(set(words) - set(names))
-    if strange:
-        raise UnknownName(f"--assume names {', '.join(strange)}, which do not occur.")
-    return Coupled(formulas, chosen, rates=rates, assume=words)
-
-
 def _model(question: Mapping[str, Any]) -> CoupledModel:
     if question["network"] is None:
-        return _formulas(question)
+        return read_coupled(
+            question["formulas"], question["parameters"], question["assume"], question["rates"]
+        )
     if question["formulas"] or question["parameters"] or question["assume"]:
         raise FormulaError("Expected formulas, or --network without formulas and their options.")
     return read_network(question["network"], bias=question["bias"], rates=question["rates"])

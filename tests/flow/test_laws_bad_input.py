@@ -167,3 +167,9 @@ def test_positive_parameter_decides_the_kink() -> None:
 def test_coupled_flow_has_no_elementwise_mirror() -> None:
     with pytest.raises(UnsupportedFormula, match="elementwise"):
         th.GradientFlow(th.Coupled(["u*v", "u*w"], "u v w")).mirror(start={"u": 1})
+
+
+@pytest.mark.parametrize("options", [{"data": [[1]]}, {"degree": 3, "momentum": 1}])
+def test_elementwise_flow_has_no_options(options: dict[str, Any]) -> None:
+    with pytest.raises(UnsupportedFormula, match=r"th.Coupled\(\['u\*v'\], 'u, v'\)"):
+        th.GradientFlow(th.Elementwise("u*v", "u, v")).conservation_laws(**options)
