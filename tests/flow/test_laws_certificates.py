@@ -92,6 +92,10 @@ def constant_law(r: dict[str, Any]) -> None:
     r["laws"][0] = r["laws"][0] | {"terms": [[1, []]], "logs": []}
 
 
+def enormous(r: dict[str, Any]) -> None:
+    r["laws"][0]["terms"][0][1][0][1] = 10**15
+
+
 def logarithm(r: dict[str, Any]) -> None:
     r["laws"][0]["logs"] = [[-1, 1]]
 
@@ -134,7 +138,7 @@ def kind(r: dict[str, Any]) -> None:
 
 
 ON_LAWS = [
-    coefficient, exponent, variable, beyond, twice, decimal, nothing, constant_law, logarithm,
+    coefficient, exponent, variable, beyond, twice, decimal, nothing, constant_law, enormous, logarithm,
     repeated,
 ]  # fmt: skip
 ON_RANKS = [rank, bound, no_ranks, endless, prime, fingerprint, no_model, kind]

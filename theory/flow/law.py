@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.exact.modular import PRIME, Stream, pivots
-from theory.flow.fields import Fields
+from theory.flow.fields import HIGHEST, Fields
 
 __all__ = [
     "FieldTerms",
@@ -79,7 +79,10 @@ def _products(law: Law, fields: Fields) -> tuple[Array, Array] | None:
 
     None where factors may cancel, and where their sum may not fit in 64 bits.
     """
-    if law.logs or not fields.is_polynomial or any(e < 0 for x, _ in law.terms for _, e in x):
+    exponents = [e for x, _ in law.terms for _, e in x]
+    # factors are listed one by one
+    listed = all(0 <= e <= HIGHEST for e in exponents)
+    if law.logs or not fields.is_polynomial or not listed:
         return None
     order, pointer, coefficient = fields.by_component
     gradient = [(j, c * e, _lowered(x, j)) for x, c in law.terms for j, e in x]
