@@ -138,8 +138,8 @@ def kind(r: dict[str, Any]) -> None:
 
 
 ON_LAWS = [
-    coefficient, exponent, variable, beyond, twice, decimal, nothing, constant_law, enormous, logarithm,
-    repeated,
+    coefficient, exponent, variable, beyond, twice, decimal, nothing, constant_law, enormous,
+    logarithm, repeated,
 ]  # fmt: skip
 ON_RANKS = [rank, bound, no_ranks, endless, prime, fingerprint, no_model, kind]
 
