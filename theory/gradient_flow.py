@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from theory.errors import StartError, TheoryError
+from theory.errors import StartError, TheoryError, UnsupportedFormula
 from theory.exact.budget import time_budget
 from theory.exact.inverse import inverse
 from theory.exact.verdict import Certificate
@@ -103,9 +103,14 @@ class GradientFlow(FlowModel):
         Parameters
         ----------
         **options
-            For coupled parametrizations: `degree`, `ansatz`, `data`, `metric`, as in
-            `theory.flow.coupled_laws.coupled_laws`. For elementwise ones: `data` alone, which adds
-            what is constant on these data.
+            For coupled parametrizations: `degree`, `ansatz`, `data`, `metric`, `momentum`,
+            `weight_decay`, as in `theory.flow.coupled_laws.coupled_laws`. The laws of elementwise
+            ones come from quadratures, without options.
+
+        Raises
+        ------
+        UnsupportedFormula
+            For options of an elementwise parametrization.
 
         Examples
         --------
@@ -116,7 +121,13 @@ class GradientFlow(FlowModel):
         """
         if isinstance(self.parametrization, CoupledModel):
             return coupled_laws(self.parametrization, **options)
-        return elementwise_laws(self.elementwise, **options)
+        if options:
+            rho = self.elementwise
+            raise UnsupportedFormula(
+                f"Elementwise flows have no option {', '.join(sorted(options))}; ask "
+                f"th.Coupled(['{rho.formula}'], '{', '.join(s.name for s in rho.parameters)}')."
+            )
+        return elementwise_laws(self.elementwise)
 
     def conditions(self) -> tuple[Certificate, ...]:
         """What the convergence theory needs of the loss and the link, each with its verdict."""

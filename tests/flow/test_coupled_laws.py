@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import theory as th
 from theory.flow.coupled_laws import coupled_laws
 from theory.flow.fields import gradient_fields, monomials_of
-from theory.flow.law import Law, is_law, terms_by_component
+from theory.flow.law import Law, is_conserved, is_law, terms_by_component
 from theory.flow.lie_rank import lie_rank
 
 u, v, w, z = SYMBOLS = sp.symbols("u v w z", real=True)
@@ -173,6 +173,8 @@ def test_is_law_agrees_with_sympy(terms: dict) -> None:
     )
     fields = gradient_fields(monomials_of(components, [u, v, w]))
     assert is_law(law, terms_by_component(fields)) == zero
+    # the same in arrays
+    assert is_conserved(law, fields) == zero
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 99])
@@ -263,3 +265,38 @@ def test_conservation_laws_of_a_flow_and_of_a_network() -> None:
     laws = flow.conservation_laws()
     assert laws.complete and laws.count == 3
     assert "3 found, complete" in str(laws)
+
+
+@pytest.mark.parametrize("size", [1, 2**30, 2**61, 2**62, 2**200])
+def test_large_coefficients_are_added_exactly(size: int) -> None:
+    fields = gradient_fields(monomials_of([size * u * v, u * v], [u, v]))
+    square = Law(((((0, 2),), size), (((1, 2),), -size)))
+    assert is_conserved(square, fields)
+    assert not is_conserved(Law((*square.terms, (((0, 1),), 1))), fields)
+    # wraps around to zero in 64 bits
+    assert not is_conserved(Law(((((0, 2),), size), (((1, 2),), 2**64 - size))), fields)
+
+
+def test_weight_decay_keeps_time_apart_from_its_symbol() -> None:
+    decay = sp.Symbol("t", positive=True)
+    (law,) = coupled_laws(th.Coupled(["u*v"], "u v"), weight_decay=decay).found
+    assert len({s.name for s in law.free_symbols}) == len(law.free_symbols) == 4
+
+
+def test_component_that_expands_to_zero_moves_nothing() -> None:
+    zero = (u + v) ** 2 - u**2 - 2 * u * v - v**2
+    laws = coupled_laws(th.Coupled([zero], [u, v]))
+    assert laws.complete and laws.found == (u, v)
+    laws = coupled_laws(th.Coupled([zero, u], [u, v]))
+    assert laws.complete and laws.found == (v,)
+
+
+@pytest.mark.parametrize("friction", [0, 1, "3/t"])
+def test_momentum_of_multiplicative_updates_is_the_mirror_flow(friction: object) -> None:
+    network = th.networks.nmf(1, 1, 1)
+    own = coupled_laws(network, momentum=friction)
+    names = [s.name for s in network.parameters]
+    text = {0: "d{0}", 1: "{0} + d{0}", "3/t": "3*{0}/t + d{0}"}[friction]
+    given = coupled_laws(network, momentum=friction, metric=[text.format(n) for n in names])
+    assert own.certificate == given.certificate
+    assert own.complete and own.count == 0

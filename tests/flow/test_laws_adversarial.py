@@ -10,6 +10,7 @@ import sympy as sp
 import theory as th
 from theory.flow.coupled_laws import coupled_laws, replay_laws
 from theory.flow.independence import obstacle
+from theory.flow.law_record import NOT_EXHAUSTIVE
 from theory.flow.tower import Tower
 
 u, v, w = sp.symbols("u v w", real=True)
@@ -171,3 +172,32 @@ def test_independence_is_claimed_only_where_it_is_proved(name: str) -> None:
     tower = Tower((u, v))
     tower.read(functions)
     assert (obstacle(tower) is None) == independent
+
+
+s = u + v
+TANGLED = {
+    "angle of many terms": [w - sp.sin(2 * (s**2 + 1) ** 2 / 3), s + w],
+    "cosine of a cosine": [
+        (sp.root(u**2 * v**2 + 2, 3) + sp.sin(u * v / 2)) ** 2,
+        sp.cos(sp.cos(3 * u * v) / 3 - sp.Rational(1, 2)),
+    ],
+    "cosine of a product with cosines": [w**2 + sp.cos(3 * s**2 * sp.cos(2 * u / 3 + 2 * v / 3))],
+    "roots of degree nine and six": [sp.root(s**2 + 1, 9) + w, sp.root(s**2 + 2, 6) + w],
+    "root under a large power": [w - sp.sin(2 * sp.root(s**2 + 2, 3) / 3) + sp.exp(s) ** 40],
+    "power with very many terms": [w + (sp.exp(u) + sp.exp(v) + sp.exp(u * v) + u + v) ** 30],
+    "large multiple in an exponent": [sp.exp(10**6 * s) + sp.exp(s) * w],
+    "large multiple of an angle": [sp.sin(1000 * s) * sp.sin(s) + w],
+}
+
+
+@pytest.mark.parametrize("name", TANGLED)
+def test_tangled_formulas_are_answered(name: str) -> None:
+    components = TANGLED[name]
+    symbols = [x for x in (u, v, w) if any(c.has(x) for c in components)]
+    model = th.Coupled(components, symbols)
+    laws = coupled_laws(model, degree=1)
+    if name not in ("cosine of a cosine", "power with very many terms"):
+        # all of u + v and w: the difference is conserved
+        assert laws.upper_bound >= 1
+        assert laws.found == (u - v,) or NOT_EXHAUSTIVE in laws.conditions
+    assert replay_laws(model, laws.certificate).upper_bound == laws.upper_bound

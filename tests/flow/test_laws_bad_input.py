@@ -89,6 +89,7 @@ MODELS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
     ("symbols", lambda: N.linear("n", "r", "m").parameters, ShapeError, "integer sizes"),
     ("huge network", lambda: coupled_laws(N.linear(2, 10**6, 10**6)), TooLarge,
      "1,000,002,000,000 parameters"),
+    ("many parameters", lambda: coupled_laws(N.hadamard(3000)), TooLarge, "6000 parameters"),
     ("many paths", lambda: coupled_laws(N.relu(*[60] * 6)), TooLarge, "paths"),
     ("words of a formula", lambda: N.matrix_laws(N.relu(2, 2, 2)), FormulaError, "matrix products"),
     ("length of words", lambda: N.matrix_laws(N.linear(2, 2, 2), length=0), FormulaError, "got 0"),
@@ -132,6 +133,7 @@ CALLS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"ansatz": ["u**2"], "momentum": 1}, UnsupportedFormula, "polynomials only"),
     ({"metric": [1]}, ShapeError, "3 entries .* but got 1"),
     ({"metric": ["u", 0, 1]}, AssumptionError, "but got 0"),
+    ({"metric": [(u + 1) ** 2 - u**2 - 2 * u - 1, 1, 1]}, AssumptionError, "nonzero entry"),
     ({"metric": {"q": 1}}, FormulaError, "'q'"),
     ({"metric": [sp.Symbol("u", positive=True), 1, 1]}, FormulaError, "called u"),
     ({"metric": [sp.Symbol("c"), 1, 1]}, AssumptionError, "constant c"),
@@ -145,6 +147,13 @@ CALLS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"weight_decay": 0}, AssumptionError, "but got 0"),
     ({"weight_decay": -1}, AssumptionError, "but got -1"),
     ({"weight_decay": "u"}, UnknownName, "u"),
+    ({"weight_decay": sp.Symbol("u", positive=True)}, FormulaError, "decay u has the name"),
+    ({"weight_decay": sp.oo}, AssumptionError, "but got oo"),
+    (
+        {"momentum": 1, "metric": [sp.Symbol("c", positive=True), 1, 1]},
+        UnsupportedFormula,
+        "constants but got c",
+    ),
     ({"weight_decay": 1, "metric": ["u", 1, 1]}, UnsupportedFormula, "not with a metric"),
     ({"seed": "x"}, FormulaError, "but got 'x'"),
     ({"colour": 1}, TypeError, "colour"),
@@ -167,3 +176,9 @@ def test_positive_parameter_decides_the_kink() -> None:
 def test_coupled_flow_has_no_elementwise_mirror() -> None:
     with pytest.raises(UnsupportedFormula, match="elementwise"):
         th.GradientFlow(th.Coupled(["u*v", "u*w"], "u v w")).mirror(start={"u": 1})
+
+
+@pytest.mark.parametrize("options", [{"data": [[1]]}, {"degree": 3, "momentum": 1}])
+def test_elementwise_flow_has_no_options(options: dict[str, Any]) -> None:
+    with pytest.raises(UnsupportedFormula, match=r"th.Coupled\(\['u\*v'\], 'u, v'\)"):
+        th.GradientFlow(th.Elementwise("u*v", "u, v")).conservation_laws(**options)

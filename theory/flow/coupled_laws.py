@@ -23,12 +23,13 @@ from theory.flow.coupled import CoupledModel
 from theory.flow.drift import drifting_laws, replay_drift
 from theory.flow.fields import Fields
 from theory.flow.general_laws import general_laws, replay_general
-from theory.flow.law import Law, independent, is_law, law_gradients, terms_by_component
+from theory.flow.law import Law, independent, is_conserved, law_gradients
 from theory.flow.law_record import (
     NOT_EXHAUSTIVE,
     CoupledLaws,
     fingerprint,
     law_entry,
+    law_text,
     rank_record,
     read_law,
     read_rank_record,
@@ -152,9 +153,7 @@ def assembled(
         "constants": names[fields.moving :],
         "model": fingerprint(fields),
         "scope": scope,
-        "laws": [
-            {"text": str(text), **law_entry(law)} for law, text in zip(kept, found, strict=True)
-        ],
+        "laws": [{"text": law_text(law, names), **law_entry(law)} for law in kept],
         **rank_record(bound, fields.moving),
     }
     return CoupledLaws(found, fields.moving - bound.rank, record, _conditions(system, kept), scope)
@@ -177,7 +176,7 @@ def _conditions(system: System, laws: Sequence[Law]) -> tuple[str, ...]:
 
 def expression(law: Law, variables: Sequence[sp.Symbol]) -> sp.Expr:
     """A law as an expression."""
-    terms = [c * sp.Mul(*(variables[j] ** e for j, e in x)) for x, c in law.terms]
+    terms = [sp.Mul(c, *(variables[j] ** e for j, e in x)) for x, c in law.terms]
     for j, c in law.logs:
         s = variables[j]
         # constant on either side of zero
@@ -196,10 +195,9 @@ def replay_fields(fields: Fields, record: dict[str, Any]) -> None:
     if record.get("model") != fingerprint(fields):
         raise FormulaError("The certificate belongs to another model.")
     laws = []
-    terms = terms_by_component(fields)
     for entry in record["laws"]:
         law = read_law(entry, fields.size, fields.moving)
-        if not is_law(law, terms):
+        if not is_conserved(law, fields):
             raise FormulaError(f"{entry['text']} is not conserved.")
         laws.append(law)
     seed, ranks, width = read_rank_record(record)

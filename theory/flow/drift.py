@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from theory.errors import FormulaError
 from theory.exact.modular import Stream, pivots, rank
 from theory.flow.coupled import CoupledModel
-from theory.flow.law import Law, is_law, law_gradients, terms_by_component
+from theory.flow.law import Law, is_conserved, law_gradients
 from theory.flow.law_record import (
     NOT_EXHAUSTIVE,
     CoupledLaws,
@@ -173,7 +173,7 @@ def replay_drift(
         last = full.size
         if any(dict(x).get(last) != 1 or full.size - 1 in dict(x) for x, _ in law.terms):
             raise FormulaError("A law of the certificate is malformed.")
-        if not is_law(law, terms_by_component(phase.growing(decay))):
+        if not is_conserved(law, phase.growing(decay)):
             raise FormulaError("A law of the certificate is not conserved.")
     seed, ranks, width = read_rank_record(record)
     at = Stream(seed).integers("point", full.size + 1)

@@ -24,7 +24,7 @@ Array = NDArray[np.int64]
 
 HIGHEST = 4096
 """The highest degree of a term: its factors are listed one by one."""
-MOST_FACTORS = 20_000
+MOST_FACTORS = 60_000
 """How many factors the terms of one power may have together."""
 
 
@@ -102,6 +102,19 @@ class Fields:
     def residues(self) -> Array:
         """The coefficients modulo p."""
         return np.array([c % PRIME for c in self.coefficient], np.int64)
+
+    @cached_property
+    def largest(self) -> int:
+        """The largest absolute value of a coefficient."""
+        return max(map(abs, self.coefficient), default=0)
+
+    @cached_property
+    def by_component(self) -> tuple[Array, Array, Array | None]:
+        """The terms in the order of their components, where each begins, and small coefficients."""
+        order = np.argsort(self.component, kind="stable")
+        pointer = np.searchsorted(self.component[order], np.arange(self.size + 1))
+        small = np.array(self.coefficient, np.int64) if self.largest < 1 << 62 else None
+        return order, pointer, small
 
     def primitive(self) -> Fields:
         """Each field divided by the greatest common divisor of its coefficients.
@@ -300,6 +313,8 @@ def _expandable(e: sp.Expr) -> None:
     for power in e.atoms(sp.Pow):
         base, exponent = power.as_base_exp()
         if base.is_Add and exponent.is_Integer:
+            if exponent < 0 or not base.is_polynomial(*base.free_symbols):
+                raise UnsupportedFormula(f"{e} is no Laurent polynomial in the parameters.")
             n, k = abs(int(exponent)), len(base.args)
             if n > HIGHEST or math.comb(n + k - 1, k - 1) * n > MOST_FACTORS:
                 raise TooLarge(f"The power {str(power)[:80]} is too large to be written out.")

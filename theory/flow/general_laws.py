@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,13 @@ from theory.flow.ball_rank import ball_pivots
 from theory.flow.coupled import CoupledModel, differentiable
 from theory.flow.fields import Fields
 from theory.flow.independence import obstacle
-from theory.flow.law_record import CoupledLaws, rank_record, read_rank_record, scope_of
+from theory.flow.law_record import (
+    NOT_EXHAUSTIVE,
+    CoupledLaws,
+    rank_record,
+    read_rank_record,
+    scope_of,
+)
 from theory.flow.lie_rank import lie_rank, ranks_up_to
 from theory.flow.monomials import laurent_monomials, monomials_up_to
 from theory.flow.systems import exact_rows, factors_of
@@ -104,9 +110,14 @@ def general_laws(
     """
     setting = _model(model, data, metric)
     functions = _functions(model, ansatz, degree)
-    laws = [law for law in _candidates(setting, functions, seed) if _conserved(setting, law)]
+    candidates, exhaustive = _candidates(setting, functions, seed)
+    laws = [law for law in candidates if _conserved(setting, law)]
+    exhaustive = exhaustive and len(laws) == len(candidates)
     laws.sort(key=lambda law: (len(sp.Add.make_args(law)), sp.count_ops(law)))
-    return _assembled(setting, laws, seed, scope_of(data))
+    found = _assembled(setting, laws, seed, scope_of(data))
+    if exhaustive or found.complete:
+        return found
+    return replace(found, conditions=(*found.conditions, NOT_EXHAUSTIVE))
 
 
 def _functions(model: CoupledModel, ansatz: str | Sequence[Any], degree: int) -> list[sp.Expr]:
@@ -167,14 +178,19 @@ def _plain(e: sp.Expr) -> sp.Expr:
     )
 
 
-def _candidates(setting: _Model, functions: Sequence[sp.Expr], seed: int) -> list[sp.Expr]:
-    """Combinations whose Lie derivatives vanish at more points modulo p than unknowns."""
+def _candidates(
+    setting: _Model, functions: Sequence[sp.Expr], seed: int
+) -> tuple[list[sp.Expr], bool]:
+    """Combinations whose Lie derivatives vanish at more points modulo p than unknowns.
+
+    With it, whether these are all that there can be.
+    """
     try:
         tower, read = setting.tower([_plain(f) for f in functions])
         return _lifting(setting, functions, tower, read, seed)
     except UnsupportedFormula:
         # no evaluation modulo p: the functions are tried one by one
-        return list(functions)
+        return list(functions), False
 
 
 def _lifting(
@@ -183,7 +199,7 @@ def _lifting(
     tower: Tower,
     read: Sequence[Polynomial],
     seed: int,
-) -> list[sp.Expr]:
+) -> tuple[list[sp.Expr], bool]:
     d, D, n = len(setting.components), len(setting.parameters), len(functions)
     points = tower.good_points(seed, n + 8, loose=True)
     values = np.array([v for _, v in points], np.int64).T
@@ -200,13 +216,14 @@ def _lifting(
         for j, dp in tower.gradient(p).items():
             matrix[:, b] = (matrix[:, b] + reduce(evaluator(dp) * slopes[j])) % PRIME
     out = []
-    for vector in nullspace(matrix):
+    vectors = nullspace(matrix)
+    for vector in vectors:
         whole = rationals(vector)
         if whole is not None:
             law = sp.Add(*(c * functions[b] for b, c in sorted(whole.items())))
             lead = whole[min(whole)]
             out.append(-law if lead < 0 else law)
-    return out
+    return out, len(out) == len(vectors)
 
 
 class _Evaluator:
@@ -269,7 +286,7 @@ def _plain_rate(setting: _Model, law: sp.Expr, i: int) -> sp.Expr:
 def _assembled(setting: _Model, laws: Sequence[sp.Expr], seed: int, scope: str) -> CoupledLaws:
     D = len(setting.parameters)
     found = tuple(laws[i] for i in _independent(setting, laws, seed))
-    hindrance = _obstacle(setting)
+    fields, hindrance = _lifted(setting, seed)
     record: dict[str, Any] = {
         "kind": "conservation laws",
         "variables": [s.name for s in setting.parameters],
@@ -277,8 +294,8 @@ def _assembled(setting: _Model, laws: Sequence[sp.Expr], seed: int, scope: str) 
         "model": _fingerprint(setting),
         "scope": scope,
     }
-    if hindrance is None:
-        bound = lie_rank(_lifted(setting, seed), target=D - len(found), seed=seed)
+    if fields is not None:
+        bound = lie_rank(fields, target=D - len(found), seed=seed)
         record |= rank_record(bound, D)
     else:
         record |= {"ball": True, "seed": seed, "upper_bound": D - _ball_rank(setting, seed)}
@@ -290,7 +307,7 @@ def _conditions(setting: _Model, laws: Sequence[sp.Expr], hindrance: str | None)
     """What the bound and the laws assume."""
     out = []
     constants = ", ".join(s.name for s in _constants(setting))
-    if hindrance is not None:
+    if hindrance:
         out.append(f"the bound uses no brackets: {hindrance}")
     elif constants:
         out.append(f"the bound holds for generic values of {constants}")
@@ -318,10 +335,17 @@ def _constants(setting: _Model) -> list[sp.Symbol]:
     return sorted(free - set(setting.parameters), key=lambda s: str(s.name))
 
 
-def _lifted(setting: _Model, seed: int) -> Fields:
-    tower, read = setting.tower()
-    d = len(setting.components)
-    return tower.fields(read[:d], read[d:], seed)
+def _lifted(setting: _Model, seed: int) -> tuple[Fields | None, str]:
+    """The fields on parameters and functions together, or why their rank proves nothing."""
+    hindrance = _obstacle(setting)
+    if hindrance is not None:
+        return None, hindrance
+    try:
+        tower, read = setting.tower()
+        d = len(setting.components)
+        return tower.fields(read[:d], read[d:], seed), ""
+    except UnsupportedFormula as error:
+        return None, str(error)
 
 
 def _obstacle(setting: _Model, extra: Sequence[sp.Expr] = ()) -> str | None:
@@ -379,18 +403,19 @@ def replay_general(
     for law in laws:
         if not _conserved(setting, law):
             raise FormulaError(f"{law} is not conserved.")
-    seed, hindrance = record["seed"], _obstacle(setting)
+    seed = record["seed"]
     if not isinstance(seed, int) or len(_independent(setting, laws, seed)) != len(laws):
         raise FormulaError("The laws are not independent at the recorded point.")
+    fields, hindrance = _lifted(setting, seed)
     if record.get("ball"):
         upper = len(setting.parameters) - _ball_rank(setting, seed)
         # without an obstacle the rank at a point is a bound as well
         hindrance = hindrance or "the certificate has the rank at a point"
     else:
-        if hindrance is not None:
+        if fields is None:
             raise FormulaError(f"A rank modulo p proves no bound here: {hindrance}.")
         seed, ranks, width = read_rank_record(record)
-        computed = ranks_up_to(_lifted(setting, seed), seed, len(ranks) - 1, width)
+        computed = ranks_up_to(fields, seed, len(ranks) - 1, width)
         if computed != ranks:
             raise FormulaError(f"The ranks are {computed}, not {ranks}.")
         upper = len(setting.parameters) - ranks[-1]

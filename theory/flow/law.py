@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.exact.modular import PRIME, Stream, pivots
-from theory.flow.fields import Fields
+from theory.flow.fields import HIGHEST, Fields
 
 __all__ = [
     "FieldTerms",
     "Law",
     "independent",
+    "is_conserved",
     "is_law",
     "law_gradients",
     "lie_derivatives",
@@ -44,6 +45,67 @@ class Law:
     def size(self) -> tuple[int, int]:
         """Simple laws come first: number of terms, then the sum of the exponents."""
         return len(self.terms) + len(self.logs), sum(abs(e) for x, _ in self.terms for _, e in x)
+
+
+def is_conserved(law: Law, fields: Fields) -> bool:
+    """Whether the Lie derivative of a law along every field is zero, over the integers.
+
+    Examples
+    --------
+    >>> import sympy as sp
+    >>> from theory.flow.fields import gradient_fields, monomials_of
+    >>> u, v = sp.symbols("u v")
+    >>> fields = gradient_fields(monomials_of([u * v], [u, v]))
+    >>> square = lambda j, c: (((j, 2),), c)
+    >>> is_conserved(Law((square(0, 1), square(1, -1))), fields)
+    True
+    >>> is_conserved(Law((square(0, 1), square(1, 1))), fields)
+    False
+    """
+    rows = _products(law, fields)
+    if rows is None:
+        return is_law(law, terms_by_component(fields))
+    keys, values = rows
+    if not len(values):
+        return True
+    order = np.lexsort(keys.T)
+    keys = keys[order]
+    start = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)])
+    return not np.add.reduceat(values[order], start).any()
+
+
+def _products(law: Law, fields: Fields) -> tuple[Array, Array] | None:
+    """The products that a Lie derivative adds up, by field and factors.
+
+    None where factors may cancel, and where their sum may not fit in 64 bits.
+    """
+    exponents = [e for x, _ in law.terms for _, e in x]
+    # factors are listed one by one
+    listed = all(0 <= e <= HIGHEST for e in exponents)
+    if law.logs or not fields.is_polynomial or not listed:
+        return None
+    order, pointer, coefficient = fields.by_component
+    gradient = [(j, c * e, _lowered(x, j)) for x, c in law.terms for j, e in x]
+    sizes = [int(pointer[j + 1] - pointer[j]) for j, _, _ in gradient]
+    largest = max((abs(c) for _, c, _ in gradient), default=0)
+    if coefficient is None or largest * fields.largest * (sum(sizes) + 1) >= 1 << 62:
+        return None
+    width = max((sum(e for _, e in rest) for _, _, rest in gradient), default=0)
+    rests = np.array(
+        [_listed(rest, width, fields.size) for _, _, rest in gradient], np.int64
+    ).reshape(len(gradient), width)
+    chosen = np.concatenate(
+        [order[pointer[j] : pointer[j + 1]] for j, _, _ in gradient] or [order[:0]]
+    )
+    index = np.concatenate([fields.index[chosen], np.repeat(rests, sizes, axis=0)], 1)
+    keys = np.concatenate([fields.field[chosen][:, None], np.sort(index, axis=1)], 1)
+    factor = np.repeat(np.array([c for _, c, _ in gradient], np.int64), sizes)
+    return keys, coefficient[chosen] * factor
+
+
+def _listed(x: tuple[tuple[int, int], ...], width: int, pad: int) -> list[int]:
+    factors = [j for j, e in x for _ in range(e)]
+    return factors + [pad] * (width - len(factors))
 
 
 def terms_by_component(fields: Fields) -> FieldTerms:

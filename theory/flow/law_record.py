@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,13 +21,14 @@ __all__ = [
     "CoupledLaws",
     "fingerprint",
     "law_entry",
+    "law_text",
     "rank_record",
     "read_law",
     "read_rank_record",
     "scope_of",
 ]
 
-NOT_EXHAUSTIVE = "the ansatz may hold further laws, with coefficients that were too large"
+NOT_EXHAUSTIVE = "the ansatz may hold further laws: the search was not exhaustive"
 MOST_ORDERS, MOST_WIDTH = 65, 1_000_000
 """What a replay computes at most."""
 
@@ -49,7 +51,7 @@ class CoupledLaws:
         For which flows they hold: "every loss and data set", or the data that were given.
     decaying : tuple of (function, factor)
         With friction or weight decay: functions C of the state whose product with the factor, a
-        function of time, is one of the laws; so C(t) is C(0) over the factor.
+        function of time, is one of the laws; so C shrinks like one over the factor.
     """
 
     found: tuple[sp.Expr, ...]
@@ -111,6 +113,27 @@ def law_entry(law: Law) -> dict[str, Any]:
         "terms": [[c, [list(pair) for pair in x]] for x, c in law.terms],
         "logs": [list(pair) for pair in law.logs],
     }
+
+
+def law_text(law: Law, names: Sequence[str]) -> str:
+    """A law for people who read the record.
+
+    Examples
+    --------
+    >>> law_text(Law(((((0, 2),), 1), (((0, 1), (1, -1)), -3)), ((1, 2),)), ["u", "v"])
+    'u**2 - 3*u*v**-1 + 2*log(v)'
+    """
+    terms = [
+        (c, "*".join(names[j] if e == 1 else f"{names[j]}**{e}" for j, e in x))
+        for x, c in law.terms
+    ]
+    terms += [(c, f"log({names[j]})") for j, c in law.logs]
+    out = ""
+    for c, text in terms:
+        sign = ("-" if c < 0 else "") if not out else (" - " if c < 0 else " + ")
+        size = "" if abs(c) == 1 and text else str(abs(c))
+        out += sign + "*".join(p for p in (size, text) if p)
+    return out
 
 
 def read_law(entry: dict[str, Any], size: int, moving: int) -> Law:

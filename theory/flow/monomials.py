@@ -14,7 +14,7 @@ __all__ = ["MEMORY", "laurent_monomials", "monomials_up_to"]
 
 Array = NDArray[np.int64]
 
-MEMORY = 4 << 30
+MEMORY = 2 << 30
 """Bytes that one search may take."""
 
 

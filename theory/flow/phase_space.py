@@ -143,6 +143,12 @@ def phase_space(
         rate = _exact(weight_decay, "weight decay", {s.name: s for s in model.constants})
         if rate.is_positive is not True:
             raise AssumptionError(f"Expected a positive weight decay but got {weight_decay!r}.")
+        names = {s.name for s in rate.free_symbols}
+        if names & taken:
+            raise FormulaError(
+                f"The weight decay {rate} has the name of a parameter; rename one of them."
+            )
+        taken |= names
         if metric is not None or model.scaling is not None:
             raise UnsupportedFormula("Weight decay is combined with rates, not with a metric.")
         return _decay_phase(fields, system.variables, model.rates, rate, taken)

@@ -30,7 +30,7 @@ from theory.exact.modular import (
 )
 from theory.flow.exact_laws import exact_laws, law_of
 from theory.flow.fields import Fields
-from theory.flow.law import Law, is_law, terms_by_component
+from theory.flow.law import Law, is_conserved
 from theory.flow.monomials import MEMORY
 
 __all__ = ["Found", "polynomial_laws"]
@@ -75,9 +75,7 @@ class _Assembler:
         self.field_key: Keys = (
             stream.integers("field low", fields.count).astype(np.uint64) << np.uint64(1)
         ) ^ (stream.integers("field high", fields.count).astype(np.uint64) << np.uint64(32))
-        order = np.argsort(fields.component, kind="stable")
-        self.order = order
-        self.pointer = np.searchsorted(fields.component[order], np.arange(D + 1))
+        order, self.pointer, _ = fields.by_component
         terms = self.key[fields.index].sum(axis=1, dtype=np.uint64)
         self.term_key = (terms + self.field_key[fields.field])[order]
         self.term_value = fields.residues[order]
@@ -293,7 +291,6 @@ def polynomial_laws(
     eq = _distinct(eq, stream)
     laws: list[Law] = []
     exhaustive = True
-    by_component = terms_by_component(fields)
     for unknowns, block in _blocks(eq):
         if block.unknowns > 6000:
             raise TooLarge(
@@ -305,7 +302,7 @@ def polynomial_laws(
             if lifted is not None:
                 chosen = {int(alive[unknowns[k]]): c for k, c in lifted.items()}
                 law = law_of(chosen, monomials, logs, fields.size)
-                if is_law(law, by_component):
+                if is_conserved(law, fields):
                     laws.append(law)
                     continue
             exhaustive = False

@@ -101,7 +101,7 @@ def metric_entries(
     out = []
     for entry in entries:
         value = parse(entry, names) if isinstance(entry, str) else sp.sympify(entry, strict=True)
-        if not isinstance(value, sp.Expr) or value.has(sp.Float) or value == 0:
+        if not isinstance(value, sp.Expr) or value.has(sp.Float) or sp.expand(value) == 0:
             raise AssumptionError(
                 f"Expected an exact, nonzero entry of the metric but got {entry}."
             )

@@ -21,6 +21,7 @@ import sympy as sp
 
 from theory.errors import UnsupportedFormula
 from theory.exact.modular import PRIME, Stream
+from theory.flow.canonical import canonical
 from theory.flow.fields import Fields
 from theory.flow.tower_polynomials import (
     BadPoint,
@@ -32,22 +33,15 @@ from theory.flow.tower_polynomials import (
     modular_root,
     multiply,
     packed,
+    total,
     variable,
 )  # fmt: skip
 
 __all__ = ["Generator", "Tower"]
 
-_HYPERBOLIC = (sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch)
-_LOGARITHMIC = (sp.asinh, sp.acosh, sp.atanh, sp.acoth)
-_QUOTIENTS = {
-    sp.tan: lambda x: sp.sin(x) / sp.cos(x),
-    sp.cot: lambda x: sp.cos(x) / sp.sin(x),
-    sp.sec: lambda x: 1 / sp.cos(x),
-    sp.csc: lambda x: 1 / sp.sin(x),
-}
 _ATTEMPTS = 400
-_HIGHEST, _MOST_TERMS, _MOST_ANGLES = 1000, 100_000, 40
-"""What is written out: exponents, terms of a power, multiples of an angle."""
+_HIGHEST, _MOST_TERMS, _MOST_ANGLES, _MOST_SUMMANDS = 1000, 3_000, 40, 4
+"""What is written out: exponents, terms of a power, multiples and sums of angles."""
 
 
 @dataclass
@@ -98,7 +92,7 @@ class Tower:
         UnsupportedFormula
             For a function without a relation here.
         """
-        prepared = [_canonical(e) for e in expressions]
+        prepared = [canonical(e) for e in expressions]
         self._common_units(prepared)
         return [self._convert(e) for e in prepared]
 
@@ -128,7 +122,7 @@ class Tower:
 
     def derivative(self, p: Polynomial, j: int) -> Polynomial:
         """The partial derivative in a parameter, through all generators."""
-        out: Polynomial = {}
+        parts = []
         D = len(self.parameters)
         for x, c in p.items():
             for k, e in x:
@@ -137,8 +131,8 @@ class Tower:
                 )
                 if inner:
                     rest = tuple((i, f - (i == k)) for i, f in x if f - (i == k))
-                    out = add(out, multiply({rest: c * e}, inner))
-        return out
+                    parts.append(multiply({rest: c * e}, inner))
+        return total(parts)
 
     def gradient(self, p: Polynomial) -> dict[int, Polynomial]:
         """All partial derivatives that are not zero."""
@@ -162,10 +156,7 @@ class Tower:
                 self._new(e, Generator("constant", {}))
             return variable(self.index[e])
         if e.is_Add:
-            out: Polynomial = {}
-            for a in e.args:
-                out = add(out, self._convert(a))
-            return out
+            return total(self._convert(a) for a in e.args)
         if e.is_Mul:
             product = constant(1)
             for a in e.args:
@@ -303,31 +294,38 @@ class Tower:
         return variable(self.index[e])
 
     def _circle(self, e: sp.Expr) -> Polynomial:
-        argument = sp.expand(e.args[0])
-        if argument.is_Add:
-            return self._convert(sp.expand_trig(e.func(argument)))
-        c, r = argument.as_coeff_Mul()
-        if r == 1:
-            c, r = sp.S.One, c
-        unit = self.units.get(("sin", r), 1)
-        times = c * unit
-        if abs(times) > _MOST_ANGLES:
-            raise UnsupportedFormula(f"No bound on the number of laws with {e}.")
-        if times != 1:
-            # a multiple of the angle of the generator
-            angle = sp.Dummy("angle", real=True)
-            expanded = sp.expand_trig(e.func(times * angle))
-            return self._convert(expanded.xreplace({angle: r / unit}))
-        key = ("circle", r / unit)
+        """The sine or cosine of a sum, by the formulas for sums and multiples of angles."""
+        sin, cos = constant(0), constant(1)
+        terms = sp.Add.make_args(sp.expand(e.args[0]))
+        if len(terms) > _MOST_SUMMANDS:
+            # one angle: relations with others show in the rank of their gradients
+            sin, cos = self._generators_of_angle(e.args[0])
+            terms = ()
+        for term in terms:
+            c, r = term.as_coeff_Mul()
+            if r == 1:
+                c, r = sp.S.One, c
+            unit = self.units.get(("sin", r), 1)
+            times = c * unit
+            if not times.is_Integer or abs(times) > _MOST_ANGLES:
+                raise UnsupportedFormula(f"No bound on the number of laws with {e}.")
+            one = self._generators_of_angle(r / unit)
+            for _ in range(abs(int(times))):
+                sin, cos = _turned((sin, cos), one, 1 if times > 0 else -1)
+        return cos if isinstance(e, sp.cos) else sin
+
+    def _generators_of_angle(self, angle: sp.Expr) -> tuple[Polynomial, Polynomial]:
+        key = ("circle", angle)
         if key not in self.index:
-            inside = self.gradient(self._convert(r / unit))
+            inside = self.gradient(self._convert(angle))
             self.circular.append(inside)
             k = len(self.parameters) + len(self.generators)
             cos = variable(k + 1)
             sin = multiply(constant(-1), variable(k))
             self._new(key, Generator("sin", self._scaled(cos, inside)))
             self._new((*key, "cos"), Generator("cos", self._scaled(sin, inside)))
-        return variable(self.index[key] + (1 if isinstance(e, sp.cos) else 0))
+        k = self.index[key]
+        return variable(k), variable(k + 1)
 
     def _arc(self, e: sp.Expr) -> Polynomial:
         if e not in self.index:
@@ -426,9 +424,11 @@ class Tower:
         )
 
 
-def _canonical(e: sp.Expr) -> sp.Expr:
-    algebraic = e.atoms(sp.GoldenRatio.__class__, sp.TribonacciConstant.__class__)
-    e = e.xreplace({n: n.expand(func=True) for n in algebraic})
-    e = sp.expand_log(e).replace(lambda x: isinstance(x, _HYPERBOLIC), lambda x: x.rewrite(sp.exp))
-    e = e.replace(lambda x: isinstance(x, _LOGARITHMIC), lambda x: x.rewrite(sp.log))
-    return e.replace(lambda x: type(x) in _QUOTIENTS, lambda x: _QUOTIENTS[type(x)](x.args[0]))
+def _turned(
+    a: tuple[Polynomial, Polynomial], b: tuple[Polynomial, Polynomial], sign: int
+) -> tuple[Polynomial, Polynomial]:
+    """Sine and cosine of the sum or the difference of two angles."""
+    other = multiply(constant(sign), b[0])
+    sin = add(multiply(a[0], b[1]), multiply(a[1], other))
+    cos = add(multiply(a[1], b[1]), multiply(constant(-1), multiply(a[0], other)))
+    return sin, cos

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 import numpy as np
+import sympy as sp
 
 from theory.errors import UnsupportedFormula
 from theory.exact.modular import PRIME
@@ -13,11 +14,13 @@ from theory.flow.fields import Fields
 
 __all__ = [
     "BadPoint", "Exponents", "Polynomial", "add", "constant", "evaluate", "modular_root",
-    "multiply", "packed", "residue", "variable",
+    "multiply", "packed", "residue", "total", "variable",
 ]  # fmt: skip
 
 Exponents = tuple[tuple[int, int], ...]
 Polynomial = dict[Exponents, Fraction]
+
+_MOST_PRODUCTS = 3_000
 
 
 class BadPoint(Exception):
@@ -32,8 +35,25 @@ def add(a: Polynomial, b: Polynomial) -> Polynomial:
     return {x: c for x, c in out.items() if c}
 
 
+def total(parts: Iterable[Polynomial]) -> Polynomial:
+    """The sum of many."""
+    out: Polynomial = {}
+    for p in parts:
+        for x, c in p.items():
+            out[x] = out.get(x, Fraction(0)) + c
+    return {x: c for x, c in out.items() if c}
+
+
 def multiply(a: Polynomial, b: Polynomial) -> Polynomial:
-    """The product."""
+    """The product.
+
+    Raises
+    ------
+    UnsupportedFormula
+        When it would have too many terms.
+    """
+    if len(a) * len(b) > _MOST_PRODUCTS:
+        raise UnsupportedFormula("A formula has too many terms when it is written out.")
     out: Polynomial = {}
     for x, c in a.items():
         for y, d in b.items():
@@ -119,20 +139,21 @@ def modular_root(value: int, degree: int) -> int:
     Raises
     ------
     BadPoint
-        When there is none, or it is zero.
+        When none is found, or it is zero.
+
+    Examples
+    --------
+    >>> pow(modular_root(pow(5, 36, PRIME), 36), 36, PRIME) == pow(5, 36, PRIME)
+    True
     """
-    if not value:
-        raise BadPoint
-    if degree == 2:
-        root = pow(value, (PRIME + 1) // 4, PRIME)
-    elif (PRIME - 1) % degree:
-        root = pow(value, pow(degree, -1, PRIME - 1), PRIME)
-    else:
-        part, m = PRIME - 1, 1
-        while part % degree == 0:
-            part, m = part // degree, m * degree
-        # a root lies in the subgroup of order coprime to the degree for some values only
-        root = pow(value, pow(degree, -1, part), PRIME)
-    if pow(root, degree, PRIME) != value:
+    root = value
+    for q, times in sp.factorint(degree).items():
+        part = PRIME - 1
+        while part % q == 0:
+            part //= q
+        for _ in range(times):
+            # a root lies in the subgroup of order coprime to q for some values only
+            root = pow(root, pow(q, -1, part), PRIME)
+    if not value or pow(root, degree, PRIME) != value:
         raise BadPoint
     return root
