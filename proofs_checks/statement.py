@@ -59,12 +59,15 @@ class Statement:
     hypotheses : tuple of str
     check : callable
         Returns an `Outcome`.
+    slow : bool
+        Whether it takes more than a few seconds.
     """
 
     name: str
     source: str
     hypotheses: tuple[str, ...]
     check: Callable[[], Outcome]
+    slow: bool = False
 
 
 def identities(

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from theory import errors
+    from theory import errors, networks
     from theory.claims.certificate import certificate
     from theory.claims.conjecture import Conjecture, read_conjectures
     from theory.claims.convexity import convex
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from theory.errors import TheoryError
     from theory.exact.verdict import Certificate, Status, Verdict
     from theory.flow import links, losses
+    from theory.flow.coupled import Coupled
+    from theory.flow.coupled_laws import replay_laws
     from theory.flow.parametrization import Elementwise
     from theory.gradient_flow import GradientFlow, Mirror
     from theory.mirror.design import Design, design
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Certificate",
     "Conjecture",
+    "Coupled",
     "Derivation",
     "Design",
     "Elementwise",
@@ -74,11 +77,13 @@ __all__ = [
     "links",
     "losses",
     "monotone",
+    "networks",
     "passes",
     "prove",
     "read_conjectures",
     "read_table",
     "replay",
+    "replay_laws",
     "search",
     "sweep",
     "to_code",
@@ -89,6 +94,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Certificate": "theory.exact.verdict",
     "Conjecture": "theory.claims.conjecture",
+    "Coupled": "theory.flow.coupled",
     "Derivation": "theory.show.derivation",
     "Design": "theory.mirror.design",
     "Elementwise": "theory.flow.parametrization",
@@ -118,6 +124,7 @@ _HOME = {
     "read_conjectures": "theory.claims.conjecture",
     "read_table": "theory.numeric.problem",
     "replay": "theory.claims.replay",
+    "replay_laws": "theory.flow.coupled_laws",
     "search": "theory.claims.search",
     "sweep": "theory.numeric.sweep",
     "to_code": "theory.show.code",
@@ -126,6 +133,7 @@ _MODULES = {
     "errors": "theory.errors",
     "links": "theory.flow.links",
     "losses": "theory.flow.losses",
+    "networks": "theory.networks",
 }
 
 

@@ -120,36 +120,46 @@ def derive(
 
 
 @main.command()
-@click.argument("formula")
-@click.option("--parameters", metavar="NAMES", help="All names of the formula unless given.")
+@click.argument("formulas", nargs=-1, metavar="[FORMULA]...")
+@click.option("--parameters", metavar="NAMES", help="All names of the formulas unless given.")
+@click.option("--network", metavar="SPEC", help='"linear:5,3,2", "relu:9,7,2", "linear:n,r,m"')
+@click.option("--bias", is_flag=True, help="Hidden units of a ReLU network have biases.")
+@click.option("--degree", type=int, help="Highest degree of the laws; 2 unless given.")
+@click.option("--ansatz", metavar="TEXT", help='"polynomial", "laurent-log" or "u**2, log(v)".')
+@click.option("--momentum", metavar="FRICTION", help='0, 1/2, "3/t": laws with momentum.')
+@click.option("--weight-decay", metavar="NUMBER", help="Laws of the flow with weight decay.")
+@click.option(
+    "--certificate",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also write what replay checks.",
+)
 @_ASSUME
 @_RATES
 @_JSON
-def laws(
-    formula: str, parameters: str | None, assume: tuple[str, ...], rates: str | None, as_json: bool
-) -> None:
-    """Conservation laws of x = FORMULA, and how many there are."""
-    from theory.cli_input import read_parametrization
-    from theory.flow.conservation import elementwise_laws
+def laws(as_json: bool, certificate: str | None, **question: Any) -> None:
+    """Conservation laws of x = FORMULA..., or of a network, and how many there are.
+
+    Several formulas share their parameters. Networks are linear, relu, hadamard, factorization,
+    symmetric, nmf, icnn, attention, circular-convolution, linear-convolution, softmax, tanh and
+    weight-normalization, with their sizes after a colon; names as sizes give the laws of matrices
+    for all sizes.
+    """
+    from theory.cli_laws import find_laws, report_laws, save_laws
     from theory.show.patience import patience
 
-    rho = read_parametrization(formula, parameters, assume, rates)
+    if not question["formulas"] and question["network"] is None:
+        raise click.UsageError("Expected formulas, or --network.")
     with patience("searching laws"):
-        found = elementwise_laws(rho)
+        result = find_laws(certificate=certificate, **question)
+    record = result.pop("record", None)
+    if certificate is not None:
+        save_laws(record, certificate)
+        click.echo(f"wrote {certificate}", err=True)
     if as_json:
-        _emit(
-            {
-                "formula": str(rho.formula),
-                "found": [str(law) for law in found.found],
-                "count": found.count,
-                "complete": found.complete,
-                "certificates": [str(c) for c in found.certificates],
-            }
-        )
-        return
-    for law, certificate in zip(found.found, found.certificates, strict=True):
-        click.echo(f"{law} is constant [{certificate.verdict.status}]")
-    click.echo(f"{len(found.found)} of {found.count} laws in closed form")
+        _emit(result)
+    else:
+        report_laws(result, _console())
 
 
 _ASKS = (
@@ -267,12 +277,16 @@ def _claimed(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False))
 @_JSON
 def replay(path: str, as_json: bool) -> None:
-    """Check the certificate in FILE, as prove --certificate writes it, on its own."""
+    """Check the certificate in FILE, as prove or laws --certificate writes it, on its own."""
     from theory.claims.replay import Rejected, conditions_of
     from theory.claims.replay import replay as check
+    from theory.cli_laws import is_law_file
 
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
+        if is_law_file(record):
+            _replay_laws(record, as_json)
+            return
         verdict = check(record)
     except (Rejected, ValueError) as error:
         if as_json:
@@ -292,6 +306,17 @@ def replay(path: str, as_json: bool) -> None:
         click.echo(f"where {domain}")
     for condition in conditions:
         click.echo(f"provided that {condition}")
+
+
+def _replay_laws(record: Mapping[str, Any], as_json: bool) -> None:
+    from theory.cli_laws import replay_file, report_laws
+
+    result = replay_file(record)
+    if as_json:
+        _emit(result)
+        return
+    click.echo("replayed")
+    report_laws(result, _console())
 
 
 @main.command()

@@ -11,9 +11,17 @@ from theory.errors import AssumptionError, FormulaError, UnknownName
 from theory.exact.assumptions import declare
 from theory.exact.parsing import names_in, parse, parse_assignments
 from theory.flow import links, losses
+from theory.flow.coupled import Coupled, split_formulas
 from theory.flow.parametrization import Elementwise
 
-__all__ = ["read_assumptions", "read_flow", "read_pair", "read_parametrization", "read_values"]
+__all__ = [
+    "read_assumptions",
+    "read_coupled",
+    "read_flow",
+    "read_pair",
+    "read_parametrization",
+    "read_values",
+]
 
 _NAME = r"[^\W\d]\w*"
 _KEY = re.compile(rf"^\s*({_NAME})\s*=\s*(.*)$", re.DOTALL)
@@ -122,6 +130,33 @@ def read_parametrization(
             f"{', '.join(missing) or '(none)'}."
         )
     return _elementwise(formula, chosen, assumed, rates, set(chosen))
+
+
+def read_coupled(
+    texts: Sequence[str], parameters: str | None, assume: Sequence[str], rates: str | None = None
+) -> Coupled:
+    """Formulas that share parameters; all names are parameters unless some are listed.
+
+    Examples
+    --------
+    >>> print(read_coupled(["u*v, u*w"], None, []))
+    x = (u*v, u*w)
+    """
+    formulas = [f for text in texts for f in split_formulas(text)]
+    assumed = read_assumptions(assume)
+    names = list(dict.fromkeys(n for f in formulas for n in names_in(f)))
+    chosen = [p for p in re.split(r"[,\s]+", parameters.strip()) if p] if parameters else names
+    missing = [p for p in chosen if p not in names]
+    if missing or not chosen:
+        raise UnknownName(
+            f"The formulas do not contain the parameter {', '.join(missing) or '(none)'}."
+        )
+    words = {n: "positive" for n in names if n not in chosen} | assumed
+    strange = sorted(set(words) - set(names))
+    if strange:
+        raise UnknownName(f"--assume names {', '.join(strange)}, which do not occur.")
+    steps = None if rates is None else parse_assignments(rates, {})
+    return Coupled(formulas, chosen, rates=steps, assume=words)
 
 
 def read_pair(loss: str, link: str) -> tuple[losses.Loss, links.Link]:

@@ -15,6 +15,7 @@ from theory.claims.properties import conserved, is_legendre, is_mirror_potential
 from theory.claims.trajectory import drift_at_most, passes
 from theory.cli_input import (
     read_assumptions,
+    read_coupled,
     read_flow,
     read_pair,
     read_parametrization,
@@ -24,6 +25,7 @@ from theory.errors import DataError
 from theory.exact.assumptions import parse_interval
 from theory.exact.parsing import names_in, parse
 from theory.exact.verdict import Verdict
+from theory.flow.coupled import split_formulas
 from theory.gradient_flow import GradientFlow
 from theory.numeric.problem import Regression, read_table
 
@@ -80,8 +82,10 @@ Given = Mapping[str, Any]
 
 
 def _conserved(o: Given) -> Verdict:
-    rho = read_parametrization(o["flow"], o.get("parameters"), o.get("assume", ()), o.get("rates"))
-    return conserved(o["statement"], rho)
+    options = (o.get("parameters"), o.get("assume", ()), o.get("rates"))
+    if len(split_formulas(o["flow"])) > 1:
+        return conserved(o["statement"], read_coupled([o["flow"]], *options))
+    return conserved(o["statement"], read_parametrization(o["flow"], *options))
 
 
 def _potential(o: Given) -> Verdict:

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from theory.errors import StartError, TheoryError
+from theory.errors import StartError, TheoryError, UnsupportedFormula
 from theory.exact.budget import time_budget
 from theory.exact.inverse import inverse
 from theory.exact.verdict import Certificate
 from theory.flow.conditions import theory_conditions
-from theory.flow.conservation import ConservationLaws, elementwise_laws
+from theory.flow.conservation import elementwise_laws
+from theory.flow.coupled import CoupledModel
+from theory.flow.coupled_laws import coupled_laws
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.parametrization import Elementwise
 from theory.mirror.dual_curve import dual_curve
@@ -74,7 +76,7 @@ class GradientFlow(FlowModel):
 
     Parameters
     ----------
-    parametrization : Elementwise
+    parametrization : Elementwise or Coupled
     loss : Loss, optional
         `theory.losses.squared()` unless given.
     link : Link, optional
@@ -93,12 +95,40 @@ class GradientFlow(FlowModel):
     """
 
     def metric(self) -> sp.Expr:
-        """M in the parameters: x' = -M times the gradient of the loss in x."""
+        """M in the parameters: x' = -M times the gradient of the loss in x; a matrix if coupled."""
         return self.parametrization.metric()
 
-    def conservation_laws(self) -> ConservationLaws:
-        """What is constant along the flow, for every loss, link and data set."""
-        return elementwise_laws(self.parametrization)
+    def conservation_laws(self, **options: Any) -> Any:
+        """What is constant along the flow, for every loss, link and data set.
+
+        Parameters
+        ----------
+        **options
+            For coupled parametrizations: `degree`, `ansatz`, `data`, `metric`, `momentum`,
+            `weight_decay`, as in `theory.flow.coupled_laws.coupled_laws`. The laws of elementwise
+            ones come from quadratures, without options.
+
+        Raises
+        ------
+        UnsupportedFormula
+            For options of an elementwise parametrization.
+
+        Examples
+        --------
+        >>> from theory.flow.coupled import Coupled
+        >>> laws = GradientFlow(Coupled(["u*v", "u*w"], "u, v, w")).conservation_laws()
+        >>> print(laws)
+        u**2 - v**2 - w**2 (1 found, complete)
+        """
+        if isinstance(self.parametrization, CoupledModel):
+            return coupled_laws(self.parametrization, **options)
+        if options:
+            rho = self.elementwise
+            raise UnsupportedFormula(
+                f"Elementwise flows have no option {', '.join(sorted(options))}; ask "
+                f"th.Coupled(['{rho.formula}'], '{', '.join(s.name for s in rho.parameters)}')."
+            )
+        return elementwise_laws(self.elementwise)
 
     def conditions(self) -> tuple[Certificate, ...]:
         """What the convergence theory needs of the loss and the link, each with its verdict."""
@@ -118,7 +148,7 @@ class GradientFlow(FlowModel):
                     f"Expected one start value for {key} but got {value!r}: the mirror flow "
                     "belongs to one coordinate. Use a symbol for a family of starts."
                 )
-        flow = mirror_flow(self.parametrization, start)
+        flow = mirror_flow(self.elementwise, start)
         mirror = Mirror(flow.rho, flow.start, self)
         mirror.__dict__["curve"] = flow.curve
         return mirror
@@ -172,7 +202,7 @@ class GradientFlow(FlowModel):
 
     def _closed_form(self, problem: Regression, start: Mapping[Any, Any]) -> ClosedForm | None:
         """The closed curve for every start of these signs, when it solves the curve's ODE."""
-        rho = self.parametrization
+        rho = self.elementwise
         by_name = {getattr(k, "name", k): v for k, v in start.items()}
         try:
             signs = tuple(_sign(by_name[s.name]) for s in rho.parameters)

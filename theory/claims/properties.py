@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 from theory.claims.claim import question_on, recorded, term_of
+from theory.claims.coupled_law import coupled_conserved
 from theory.claims.inequality import nonnegative, refute_sign
 from theory.claims.statement import Domain, names_of, read_expression, undefined_at
 from theory.errors import (
@@ -23,6 +24,7 @@ from theory.exact.verdict import Status, Verdict
 from theory.exact.zero import is_zero
 from theory.flow.conservation import conserved as _conserved
 from theory.flow.conservation import lie_derivative
+from theory.flow.coupled import CoupledModel
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.parametrization import Elementwise
 from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
@@ -43,32 +45,68 @@ __all__ = [
 
 def _parametrization(flow: Any) -> Elementwise:
     if isinstance(flow, FlowModel):
-        return flow.parametrization
+        return flow.elementwise
     if isinstance(flow, Elementwise):
         return flow
     raise FormulaError(f"Expected a GradientFlow or an Elementwise but got {flow!r}.")
 
 
 def conserved(
-    law: Any, flow: FlowModel | Elementwise, *, restriction: Sequence[Any] = ()
+    law: Any,
+    flow: FlowModel | Elementwise | CoupledModel,
+    *,
+    restriction: Sequence[Any] = (),
+    data: Any = None,
 ) -> Verdict:
     """Whether a formula in the parameters is constant along the flow, for all data and losses.
 
     Parameters
     ----------
     law : sympy.Expr or str
-    flow : GradientFlow or Elementwise
+    flow : GradientFlow, Elementwise, Coupled or Network
     restriction : sequence of sympy.Expr or str
         Polynomials that vanish at the start and, as is checked, along the flow.
+    data : array of shape (n, d), optional
+        For coupled flows: ask for these data only, and for all losses on them.
+
+    Returns
+    -------
+    Verdict
+        REFUTED with exact parameters at which the law moves, and the number of a component of the
+        model along which it does.
+
+    Raises
+    ------
+    FormulaError, UnknownName
+        For a law that is no formula in the parameters.
+    UnsupportedFormula
+        For data of an elementwise flow.
 
     Examples
     --------
+    >>> from theory.flow.coupled import Coupled
+    >>> print(conserved("u**2 - v**2 - w**2", Coupled(["u*v", "u*w"], "u, v, w")).status)
+    PROVED
+    >>> conserved("u + v", Coupled(["u*v", "u*w"], "u, v, w")).witness["component"]
+    '1'
     >>> flow = Elementwise("u**2 - v**2", "u, v")
     >>> print(conserved("u*v", flow).status)
     PROVED
     >>> print(conserved("u", Elementwise("u*v", "u, v"), restriction=["u - v"]).status)
     UNDECIDED
     """
+    coupled = flow.parametrization if isinstance(flow, FlowModel) else flow
+    if isinstance(coupled, CoupledModel):
+        return coupled_conserved(
+            read_law(law, coupled),
+            coupled,
+            restriction=[read_law(r, coupled) for r in restriction],
+            data=data,
+        )
+    if data is not None:
+        raise UnsupportedFormula(
+            "data= is for coupled flows; the blocks of an elementwise one move apart."
+        )
     rho = _parametrization(flow)
     expression = read_law(law, rho)
     verdict = _conserved(expression, rho)
@@ -92,7 +130,7 @@ def _law_claim(
     )
 
 
-def read_law(law: Any, rho: Elementwise) -> sp.Expr:
+def read_law(law: Any, rho: Elementwise | CoupledModel) -> sp.Expr:
     """A formula in the parameters and the constants of a parametrization."""
     known = {s.name: s for s in (*rho.parameters, *rho.constants)}
     e, _ = read_expression(law, None, known)

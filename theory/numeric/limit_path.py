@@ -94,7 +94,7 @@ def limit_path(
     target = target_predictor(model, problem.y)
     if not problem.is_consistent(target):
         raise DataError("A x = z has no solution, so that the limits are no interpolators.")
-    curve = numeric_curve(model.parametrization, start, problem.d, closed_form=closed_form)
+    curve = numeric_curve(model.elementwise, start, problem.d, closed_form=closed_form)
     m, A, rows = values.size, problem.dense, problem.independent_rows
     x, multipliers = np.full((m, problem.d), np.nan), np.zeros((m, problem.n))
     residual, success = np.full(m, np.inf), np.zeros(m, dtype=bool)
@@ -109,7 +109,7 @@ def limit_path(
             if here <= rtol:
                 x[i], residual[i], success[i] = found.x, here, True
                 multipliers[i, rows] = found.multipliers
-    names = {s.name for s in model.parametrization.parameters}
+    names = {s.name for s in model.elementwise.parameters}
     for i in np.flatnonzero(~success):
         scaled = {
             key: values[i] * np.asarray(v, dtype=np.float64)

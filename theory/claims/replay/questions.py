@@ -91,6 +91,8 @@ def _conserved(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
         relations = [_relation(claim, _rate(law, g, names, rates), "==") for g in components]
         # a step function has rate zero wherever it has a rate; `derivative` knows none of them
         return Answer([relations], _positive(claim, rates))
+    if "matrices" in hints:
+        return _on_restriction(claim, hints, restriction, lambda t, g: _rate(t, g, names, rates))
     # C' = sum of q_i r_i and r_i' = f_i r_i: what is zero at the start stays zero, and so does C'
     demand(len(components) == 1, "several components on a restriction")
     quotients = _terms(hints["quotients"], len(restriction))
@@ -102,6 +104,35 @@ def _conserved(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
         rate = _rate(restriction[i], components[0], names, rates)
         relations.append(_relation(claim, rate, "==", mul(factors[i], restriction[i])))
         relations += [_smooth(claim, t) for t in (quotients[i], factors[i])]
+    return Answer([relations], _positive(claim, rates), refutable=False)
+
+
+def _on_restriction(
+    claim: Mapping[str, Any],
+    hints: Mapping[str, Any],
+    restriction: list[Term],
+    rate: Callable[[Term, Term], Term],
+) -> Answer:
+    """Along each component C' = q r and r' = F r, a linear equation: r = 0 stays, and so does C.
+
+    The controls multiply q and F, and along any flow r solves a linear equation with coefficients
+    that are continuous in time.
+    """
+    law = written_out(claim["law"])
+    components = [written_out(t) for t in claim["components"]]
+    count = len(restriction)
+    demand(set(hints) == {"quotients", "matrices"}, "unknown hints")
+    demand(len(hints["quotients"]) == len(components), "a wrong number of quotients")
+    demand(len(hints["matrices"]) == len(components), "a wrong number of matrices")
+    relations = []
+    for g, row, matrix in zip(components, hints["quotients"], hints["matrices"], strict=True):
+        demand(len(matrix) == count, "a wrong number of rows")
+        for left, entries in ((law, row), *zip(restriction, matrix, strict=True)):
+            factors = _terms(entries, count)
+            whole = add(*(mul(f, r) for f, r in zip(factors, restriction, strict=True)))
+            relations.append(_relation(claim, rate(left, g), "==", whole))
+            relations += [_smooth(claim, f) for f in factors if f != 0]
+    rates = _terms(claim["rates"], len(claim["parameters"]))
     return Answer([relations], _positive(claim, rates), refutable=False)
 
 
