@@ -234,7 +234,7 @@ class NormalizedModel:
         return self.potential(z) - self.potential(x) - line
 
     def magnification(self, start: Any, end: Any) -> sp.Expr:
-        r"""$\rho$ from $r_0^2$ and $r_\infty^2$: the limit is that of the plain flow from $w_0/\rho$.
+        r"""$\rho$ of $r_0^2$, $r_\infty^2$: the limit is that of the plain flow from $w_0/\rho$.
 
         Examples
         --------
