@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from theory.errors import TheoryError
     from theory.exact.verdict import Certificate, Status, Verdict
     from theory.flow import links, losses
+    from theory.flow.coupled import Coupled
     from theory.flow.parametrization import Elementwise
     from theory.gradient_flow import GradientFlow, Mirror
     from theory.mirror.design import Design, design
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Certificate",
     "Conjecture",
+    "Coupled",
     "Derivation",
     "Design",
     "Elementwise",
@@ -86,6 +88,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Certificate": "theory.exact.verdict",
     "Conjecture": "theory.claims.conjecture",
+    "Coupled": "theory.flow.coupled",
     "Derivation": "theory.show.derivation",
     "Design": "theory.mirror.design",
     "Elementwise": "theory.flow.parametrization",

@@ -93,11 +93,11 @@ class GradientFlow(FlowModel):
 
     def metric(self) -> sp.Expr:
         """M in the parameters: x' = -M times the gradient of the loss in x."""
-        return self.parametrization.metric()
+        return self.elementwise.metric()
 
     def conservation_laws(self) -> ConservationLaws:
         """What is constant along the flow, for every loss, link and data set."""
-        return elementwise_laws(self.parametrization)
+        return elementwise_laws(self.elementwise)
 
     def conditions(self) -> tuple[Certificate, ...]:
         """What the convergence theory needs of the loss and the link, each with its verdict."""
@@ -117,7 +117,7 @@ class GradientFlow(FlowModel):
                     f"Expected one start value for {key} but got {value!r}: the mirror flow "
                     "belongs to one coordinate. Use a symbol for a family of starts."
                 )
-        flow = mirror_flow(self.parametrization, start)
+        flow = mirror_flow(self.elementwise, start)
         mirror = Mirror(flow.rho, flow.start, self)
         mirror.__dict__["curve"] = flow.curve
         return mirror
@@ -155,7 +155,7 @@ class GradientFlow(FlowModel):
 
     def _closed_form(self, problem: Regression, start: Mapping[Any, Any]) -> ClosedForm | None:
         """The closed curve for every start of these signs, when it solves the curve's ODE."""
-        rho = self.parametrization
+        rho = self.elementwise
         by_name = {getattr(k, "name", k): v for k, v in start.items()}
         try:
             signs = tuple(_sign(by_name[s.name]) for s in rho.parameters)

@@ -224,7 +224,7 @@ def enclose(
     [(u*v, (0, 0))]
     """
     check_question(flow, problem)
-    rho, d = flow.parametrization, problem.d
+    rho, d = flow.elementwise, problem.d
     size = d * len(rho.parameters)
     if size > _MOST:
         raise DataError(
@@ -234,7 +234,7 @@ def enclose(
     compile_objective(flow, problem.y)  # refuses targets and constants that do not fit
     numbers = read_constants(rho, start)
     rho = with_numbers(rho, numbers)
-    values = _read_start(flow.parametrization, start, d, options.get("bits", 128))
+    values = _read_start(flow.elementwise, start, d, options.get("bits", 128))
     blocks = tuple(
         tuple(sp.Symbol(f"{s.name}_{i}", **s.assumptions0) for s in rho.parameters)
         for i in range(d)

@@ -110,8 +110,8 @@ def limit_point_is(
     slack = read_number(tolerance, "tolerance")
     if sign_of_number(slack) == -1:
         raise DomainError(f"Expected tolerance >= 0 but got tolerance = {tolerance!r}.")
-    read_start(flow.parametrization, start, problem.d)
-    rho = with_numbers(flow.parametrization, read_constants(flow.parametrization, start))
+    read_start(flow.elementwise, start, problem.d)
+    rho = with_numbers(flow.elementwise, read_constants(flow.elementwise, start))
     A = sp.Matrix([[read_number(a, "A") for a in row] for row in problem.dense])
     targets = [read_number(y, "y") for y in problem.y]
     try:

@@ -84,7 +84,7 @@ def decreases(
         check_question(flow, problem)
     elif not isinstance(flow, FlowModel):
         raise FormulaError(f"Expected a GradientFlow but got {flow!r}.")
-    names = {s.name for s in (*flow.parametrization.parameters, *flow.parametrization.constants)}
+    names = {s.name for s in (*flow.elementwise.parameters, *flow.elementwise.constants)}
     with time_budget(seconds):
         if isinstance(V, str) and V.strip() == "loss" and "loss" not in names:
             if problem is not None:
@@ -96,7 +96,7 @@ def decreases(
 
 
 def _read_formula(V: Any, flow: FlowModel) -> sp.Expr:
-    rho = flow.parametrization
+    rho = flow.elementwise
     known = {s.name: s for s in (*rho.parameters, *rho.constants)}
     expression, _ = read_expression(V, None, known)
     expression = expression.xreplace({s: known.get(s.name, s) for s in expression.free_symbols})
@@ -108,7 +108,7 @@ def _read_formula(V: Any, flow: FlowModel) -> sp.Expr:
 
 def _for_all_data(law: sp.Expr, flow: FlowModel) -> Verdict:
     try:
-        verdict = conserved(law, flow.parametrization)
+        verdict = conserved(law, flow.elementwise)
     except UnsupportedFormula as error:
         return Verdict(Status.UNDECIDED, str(error))
     if verdict.refuted:
@@ -174,7 +174,7 @@ def _where_finite(flow: FlowModel) -> tuple[str, ...]:
 
 def _on_data(law: sp.Expr, flow: FlowModel, problem: Regression) -> Verdict:
     """The sign of the rate of the sum of V over the coordinates, as a formula."""
-    rho, d = flow.parametrization, problem.d
+    rho, d = flow.elementwise, problem.d
     if d * len(rho.parameters) > _MOST:
         raise DataError(
             f"Expected at most {_MOST} parameters but got {d * len(rho.parameters)}; ask on fewer "

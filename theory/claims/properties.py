@@ -42,7 +42,7 @@ __all__ = [
 
 def _parametrization(flow: Any) -> Elementwise:
     if isinstance(flow, FlowModel):
-        return flow.parametrization
+        return flow.elementwise
     if isinstance(flow, Elementwise):
         return flow
     raise FormulaError(f"Expected a GradientFlow or an Elementwise but got {flow!r}.")

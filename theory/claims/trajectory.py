@@ -132,7 +132,7 @@ def drift_at_most(
         raise DomainError(f"Expected a bound >= 0 but got bound = {bound!r}.")
     expression = _read_law(law, flow)
     run = enclose(flow, problem, start, t, **options)
-    expression = expression.xreplace(read_constants(flow.parametrization, start))
+    expression = expression.xreplace(read_constants(flow.elementwise, start))
     record = {"steps": len(run.trajectory.steps), "bits": run.trajectory.bits}
     try:
         drifts = run.law(expression).drift
@@ -168,7 +168,7 @@ def drift_at_most(
 
 
 def _read_law(law: Any, flow: FlowModel) -> sp.Expr:
-    rho = flow.parametrization
+    rho = flow.elementwise
     known = {s.name: s for s in (*rho.parameters, *rho.constants)}
     if isinstance(law, sp.Expr):
         law = law.xreplace({s: known.get(s.name, s) for s in law.free_symbols})
@@ -184,7 +184,7 @@ def _read_box(flow: FlowModel, problem: Regression, box: Mapping[Any, Any]) -> l
     """Each condition as (name, parameter or None for x with the coordinate, interval)."""
     if not isinstance(box, Mapping) or not box:
         raise DataError(f"Expected a mapping from coordinates to intervals but got {box!r}.")
-    parameters = {s.name: s for s in flow.parametrization.parameters}
+    parameters = {s.name: s for s in flow.elementwise.parameters}
     out: list[Target] = []
     for key, given in box.items():
         name, index = key if isinstance(key, tuple) and len(key) == 2 else (key, None)

@@ -14,7 +14,7 @@ from theory.errors import AssumptionError, FormulaError, ShapeError
 from theory.exact.assumptions import Ranges, declare
 from theory.exact.parsing import parse
 
-__all__ = ["Elementwise"]
+__all__ = ["Elementwise", "read_expression", "read_rates"]
 
 
 @dataclass(frozen=True, init=False)
@@ -89,7 +89,7 @@ class Elementwise:
             names[name] = symbol
             if interval is not None:
                 ranges[symbol] = interval
-        expression = _expression(formula, names)
+        expression = read_expression(formula, names)
         if not expression.free_symbols & set(symbols):
             raise FormulaError(
                 f"The formula {expression} contains none of the parameters "
@@ -111,7 +111,7 @@ class Elementwise:
                 )
         object.__setattr__(self, "formula", expression)
         object.__setattr__(self, "parameters", tuple(symbols))
-        object.__setattr__(self, "rates", _rates(rates, symbols, names))
+        object.__setattr__(self, "rates", read_rates(rates, symbols, names))
         object.__setattr__(self, "ranges", ranges)
 
     def __hash__(self) -> int:
@@ -139,7 +139,7 @@ class Elementwise:
         return f"$x = {sp.latex(self.formula)}$"
 
 
-def _expression(formula: sp.Expr | str, names: Mapping[str, sp.Symbol]) -> sp.Expr:
+def read_expression(formula: sp.Expr | str, names: Mapping[str, sp.Symbol]) -> sp.Expr:
     if isinstance(formula, str):
         formula = parse(formula, names)
     if not isinstance(formula, sp.Expr):
@@ -150,7 +150,7 @@ def _expression(formula: sp.Expr | str, names: Mapping[str, sp.Symbol]) -> sp.Ex
     return formula.xreplace({f: sp.Rational(str(f)) for f in formula.atoms(sp.Float)})
 
 
-def _rates(
+def read_rates(
     rates: Sequence[Any] | Mapping[Any, Any] | None,
     symbols: Sequence[sp.Symbol],
     names: Mapping[str, sp.Symbol],

@@ -153,7 +153,7 @@ def integrate(
     """
     t0, t1 = _time_span(t)
     _check_options(method, mode, rtol, atol, events)
-    curve = numeric_curve(model.parametrization, start, problem.d, closed_form=closed_form)
+    curve = numeric_curve(model.elementwise, start, problem.d, closed_form=closed_form)
     objective = compile_objective(model, problem.y)
     theta0 = curve.theta0
     nonzero = np.abs(theta0[theta0 != 0])
@@ -195,10 +195,8 @@ def integrate(
     flat = theta.reshape(theta0.shape[0], -1)
     x = curve.block.rho(flat).reshape(problem.d, -1)
     loss = objective.value(problem.predict(x)) if x.shape[1] else np.empty(0)
-    constants = read_constants(model.parametrization, start)
-    drift = tuple(
-        _drift(law.subs(constants), model.parametrization.parameters, theta) for law in laws
-    )
+    constants = read_constants(model.elementwise, start)
+    drift = tuple(_drift(law.subs(constants), model.elementwise.parameters, theta) for law in laws)
     return FlowResult(
         t=times,
         y=theta.reshape(-1, theta.shape[-1]),

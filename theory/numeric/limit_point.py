@@ -127,7 +127,7 @@ def limit_point(
     end of their range; the others minimize the Bregman divergence among the minimizers.
     """
     _check_options(rtol, max_iterations)
-    curve = numeric_curve(model.parametrization, start, problem.d, closed_form=closed_form)
+    curve = numeric_curve(model.elementwise, start, problem.d, closed_form=closed_form)
     objective = compile_objective(model, problem.y)
     target = target_predictor(model, problem.y)
     bounds = None if reach is None else _read_reach(reach, curve)
