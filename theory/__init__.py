@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from theory.numeric.problem import Regression, expand_products, read_table
     from theory.show.code import to_code
     from theory.show.derivation import Derivation
+    from theory.weight_normalization import WeightNormalization
 
 __all__ = [
     "Certificate",
@@ -56,6 +57,7 @@ __all__ = [
     "Status",
     "TheoryError",
     "Verdict",
+    "WeightNormalization",
     "__version__",
     "certificate",
     "conserved",
@@ -98,6 +100,7 @@ _HOME = {
     "Status": "theory.exact.verdict",
     "TheoryError": "theory.errors",
     "Verdict": "theory.exact.verdict",
+    "WeightNormalization": "theory.weight_normalization",
     "certificate": "theory.claims.certificate",
     "conserved": "theory.claims.properties",
     "convex": "theory.claims.convexity",
