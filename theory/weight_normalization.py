@@ -208,8 +208,8 @@ class WeightNormalization(NormalizedModel):
     def rate_bound(self, problem: Regression, x: ArrayLike) -> float:
         r"""$L^2\min(s, \eta)\,\lambda_{\min}(A\,\mathrm{diag}(x^{2-2/L})A^T)$.
 
-        It is at most `decay_rate`: the metric is at least $L^2\min(s,\eta)\,\mathrm{diag}(x^{2-2/L})$: its eigenvalues in w are
-        s across, and $\eta$ along.
+        It is at most `decay_rate`, since the eigenvalues of the metric in w are s across w, and
+        $\eta$ along it.
         """
         A, _ = self._metric_at(problem, x)
         x = np.asarray(x, dtype=np.float64)

@@ -199,7 +199,7 @@ def _solve(
         if error <= rtol:
             # polish: quadratic convergence gives the last digits
             if error <= 4 * np.finfo(float).eps or error >= 0.5 * best:
-                return _finish(part, rows, len(target), lam, state, iteration)
+                return _finish(rows, len(target), lam, state, iteration)
             best = error
         H = state.hessian(A)
         scale = float(np.trace(H)) / n
@@ -224,7 +224,7 @@ def _solve(
             t *= 0.5
         if not moved:
             if error <= rtol:
-                return _finish(part, rows, len(target), lam, state, iteration)
+                return _finish(rows, len(target), lam, state, iteration)
             damping = max(10 * damping, 1e-12)
             if damping > 1e12:
                 return None

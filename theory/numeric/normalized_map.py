@@ -1,4 +1,4 @@
-r"""The inverse mirror map of the weight-normalized flow in numbers, in terms that do not underflow."""
+r"""The inverse mirror map of the weight-normalized flow, in terms that do not underflow."""
 
 from __future__ import annotations
 
