@@ -18,7 +18,7 @@ from theory.flow.links import Link, identity
 from theory.flow.losses import Loss, squared
 from theory.flow.parametrization import Elementwise
 from theory.gradient_flow import GradientFlow
-from theory.networks.weight_normalization import NormalizedModel
+from theory.networks.normalized import NormalizedModel
 from theory.numeric.normalized import NormalizedRun, integrate_normalized, normalized_problem
 from theory.numeric.normalized_descent import DescentRun, descend
 from theory.numeric.normalized_limit import NormalizedLimit, normalized_limit

@@ -24,7 +24,7 @@ from theory.errors import (
     UnknownName,
 )
 from theory.flow.gradient_flow import FlowModel
-from theory.networks.weight_normalization import NormalizedModel
+from theory.networks.normalized import NormalizedModel
 from theory.numeric.compile import Array
 from theory.numeric.objective import Objective, compile_objective, target_predictor
 from theory.numeric.problem import Regression
