@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from theory import errors
+    from theory import errors, networks
     from theory.claims.certificate import certificate
     from theory.claims.conjecture import Conjecture, read_conjectures
     from theory.claims.convexity import convex
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from theory.exact.verdict import Certificate, Status, Verdict
     from theory.flow import links, losses
     from theory.flow.coupled import Coupled
+    from theory.flow.coupled_laws import replay_laws
     from theory.flow.parametrization import Elementwise
     from theory.gradient_flow import GradientFlow, Mirror
     from theory.mirror.design import Design, design
@@ -76,11 +77,13 @@ __all__ = [
     "links",
     "losses",
     "monotone",
+    "networks",
     "passes",
     "prove",
     "read_conjectures",
     "read_table",
     "replay",
+    "replay_laws",
     "search",
     "to_code",
 ]
@@ -120,6 +123,7 @@ _HOME = {
     "read_conjectures": "theory.claims.conjecture",
     "read_table": "theory.numeric.problem",
     "replay": "theory.claims.replay",
+    "replay_laws": "theory.flow.coupled_laws",
     "search": "theory.claims.search",
     "to_code": "theory.show.code",
 }
@@ -127,6 +131,7 @@ _MODULES = {
     "errors": "theory.errors",
     "links": "theory.flow.links",
     "losses": "theory.flow.losses",
+    "networks": "theory.networks",
 }
 
 

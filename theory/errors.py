@@ -17,6 +17,7 @@ __all__ = [
     "ShapeError",
     "StartError",
     "TheoryError",
+    "TooLarge",
     "UnknownName",
     "UnsupportedFormula",
 ]
@@ -68,3 +69,7 @@ class UnsupportedFormula(TheoryError, NotImplementedError):
 
 class ComputationTimeout(TheoryError, TimeoutError):
     """A symbolic step did not end within its time limit."""
+
+
+class TooLarge(TheoryError, MemoryError):
+    """A question whose answer would not fit in the memory; the message gives the estimate."""

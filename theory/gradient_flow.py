@@ -15,7 +15,9 @@ from theory.exact.budget import time_budget
 from theory.exact.inverse import inverse
 from theory.exact.verdict import Certificate
 from theory.flow.conditions import theory_conditions
-from theory.flow.conservation import ConservationLaws, elementwise_laws
+from theory.flow.conservation import elementwise_laws
+from theory.flow.coupled import CoupledModel
+from theory.flow.coupled_laws import coupled_laws
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.parametrization import Elementwise
 from theory.mirror.dual_curve import dual_curve
@@ -73,7 +75,7 @@ class GradientFlow(FlowModel):
 
     Parameters
     ----------
-    parametrization : Elementwise
+    parametrization : Elementwise or Coupled
     loss : Loss, optional
         `theory.losses.squared()` unless given.
     link : Link, optional
@@ -92,12 +94,29 @@ class GradientFlow(FlowModel):
     """
 
     def metric(self) -> sp.Expr:
-        """M in the parameters: x' = -M times the gradient of the loss in x."""
-        return self.elementwise.metric()
+        """M in the parameters: x' = -M times the gradient of the loss in x; a matrix if coupled."""
+        return self.parametrization.metric()
 
-    def conservation_laws(self) -> ConservationLaws:
-        """What is constant along the flow, for every loss, link and data set."""
-        return elementwise_laws(self.elementwise)
+    def conservation_laws(self, **options: Any) -> Any:
+        """What is constant along the flow, for every loss, link and data set.
+
+        Parameters
+        ----------
+        **options
+            For coupled parametrizations: `degree`, `ansatz`, `data`, `metric`, as in
+            `theory.flow.coupled_laws.coupled_laws`. For elementwise ones: `data` alone, which adds
+            what is constant on these data.
+
+        Examples
+        --------
+        >>> from theory.flow.coupled import Coupled
+        >>> laws = GradientFlow(Coupled(["u*v", "u*w"], "u, v, w")).conservation_laws()
+        >>> print(laws)
+        u**2 - v**2 - w**2 (1 found, complete)
+        """
+        if isinstance(self.parametrization, CoupledModel):
+            return coupled_laws(self.parametrization, **options)
+        return elementwise_laws(self.elementwise, **options)
 
     def conditions(self) -> tuple[Certificate, ...]:
         """What the convergence theory needs of the loss and the link, each with its verdict."""

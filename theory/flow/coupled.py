@@ -14,6 +14,7 @@ import sympy as sp
 from theory.errors import AssumptionError, FormulaError, UnsupportedFormula
 from theory.exact.assumptions import Ranges, declare
 from theory.exact.signs import is_analytic
+from theory.flow.fields import Monomials
 from theory.flow.parametrization import read_expression, read_rates
 
 __all__ = ["Coupled", "CoupledModel", "split_formulas"]
@@ -35,6 +36,16 @@ class CoupledModel(ABC):
     @abstractmethod
     def components(self) -> tuple[sp.Expr, ...]:
         r"""The formulas $G_1, \dots, G_d$."""
+
+    @property
+    def polynomials(self) -> Monomials | None:
+        """The components as terms, where the model is known to be polynomial."""
+        return None
+
+    @property
+    def scaling(self) -> tuple[sp.Expr, ...] | None:
+        """The diagonal of a metric that belongs to the model."""
+        return None
 
     @cached_property
     def constants(self) -> tuple[sp.Symbol, ...]:

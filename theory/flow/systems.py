@@ -1,0 +1,291 @@
+r"""What moves: the vector fields of a model under plain gradient flow and its relatives.
+
+- rates and metrics: $\theta' = -P(\theta)\,\nabla_\theta$ loss with a diagonal P;
+- weight decay: $\theta' = -P(\nabla_\theta$ loss $+ \lambda\theta)$;
+- momentum: $\theta'' + \tau\theta' = -P\,\nabla_\theta$ loss on the phase space $(\theta, v, t)$.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from theory.errors import AssumptionError, FormulaError, ShapeError, UnsupportedFormula
+from theory.exact.parsing import parse
+from theory.flow.coupled import CoupledModel
+from theory.flow.fields import Fields, Monomials, gradient_fields, laurent_terms, monomials_of
+
+__all__ = ["System", "combined", "momentum_system", "system_of", "with_weight_decay"]
+
+Array = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class System:
+    """Vector fields together with the symbols of their variables.
+
+    Parameters
+    ----------
+    fields : Fields
+    variables : tuple of sympy.Symbol
+        The ones that move, then the constants.
+    drift : int or None
+        Which field is the drift; the others are controlled by data and loss.
+    """
+
+    fields: Fields
+    variables: tuple[sp.Symbol, ...]
+    drift: int | None = None
+
+
+def system_of(model: CoupledModel, metric: Any = None, data: Any = None) -> System:
+    """The fields P grad G_i of a model.
+
+    Raises
+    ------
+    UnsupportedFormula
+        When a component, a rate or the metric is no Laurent polynomial.
+
+    Examples
+    --------
+    >>> from theory.flow.coupled import Coupled
+    >>> system_of(Coupled(["u*v"], "u, v", rates=[1, "1/2"])).fields.coefficient
+    (2, 1)
+    """
+    factors = _factors(model, metric)
+    constants = sorted(
+        set(model.constants).union(*(f.free_symbols for f in factors)) - set(model.parameters),
+        key=lambda s: str(s.name),
+    )
+    variables = (*model.parameters, *constants)
+    known = model.polynomials
+    polynomials = (
+        known
+        if known is not None and not constants
+        else monomials_of(model.components, list(variables))
+    )
+    if data is not None:
+        polynomials = combined(polynomials, data)
+    fields = gradient_fields(polynomials, frozen=len(constants))
+    return System(_scaled(fields, factors, variables), variables)
+
+
+def _factors(model: CoupledModel, metric: Any) -> list[sp.Expr]:
+    """The diagonal of P: rates times metric."""
+    entries: list[Any] = [1] * len(model.parameters)
+    if metric is None:
+        metric = model.scaling
+    names = {s.name: s for s in (*model.parameters, *model.constants)}
+    if isinstance(metric, Mapping):
+        by_name = {getattr(k, "name", k): v for k, v in metric.items()}
+        strange = set(by_name) - {s.name for s in model.parameters}
+        if strange:
+            raise FormulaError(f"metric names {sorted(strange)}, which are not parameters.")
+        entries = [by_name.get(s.name, 1) for s in model.parameters]
+    elif metric is not None:
+        entries = list(metric)
+        if len(entries) != len(model.parameters):
+            raise ShapeError(
+                f"Expected {len(model.parameters)} entries of the diagonal metric but got "
+                f"{len(entries)}."
+            )
+    out = []
+    for rate, entry in zip(model.rates, entries, strict=True):
+        value = parse(entry, names) if isinstance(entry, str) else sp.sympify(entry, strict=True)
+        if not isinstance(value, sp.Expr) or value.has(sp.Float) or value == 0:
+            raise AssumptionError(
+                f"Expected an exact, nonzero entry of the metric but got {entry}."
+            )
+        out.append(rate * value)
+    return out
+
+
+def _scaled(fields: Fields, factors: Sequence[sp.Expr], variables: Sequence[sp.Symbol]) -> Fields:
+    """Component j of every field times factor j, up to one common number."""
+    if all(f == 1 for f in factors):
+        return fields
+    place = {s: j for j, s in enumerate(variables)}
+    scale = sp.ilcm(1, *(sp.fraction(sp.together(f))[1].as_coeff_Mul()[0] for f in factors))
+    terms = [laurent_terms_exact(scale * f, place) for f in factors]
+    width = max(sum(abs(e) for e in x.values()) for t in terms for _, x in t)
+    D = fields.size
+    parts: list[tuple[Array, int, list[int]]] = []
+    for j, polynomial in enumerate(terms):
+        chosen = np.flatnonzero(fields.component == j)
+        for c, exponents in polynomial:
+            row: list[int] = []
+            for k, e in exponents.items():
+                row += [k if e > 0 else D + 1 + k] * abs(e)
+            parts.append((chosen, c, row + [D] * (width - len(row))))
+    which = np.concatenate([chosen for chosen, _, _ in parts])
+    extra = np.concatenate([np.tile(np.array(r, np.int64), (len(s), 1)) for s, _, r in parts])
+    coefficient = [fields.coefficient[i] * c for chosen, c, _ in parts for i in chosen.tolist()]
+    index = np.concatenate([fields.index[which], extra.reshape(len(which), width)], 1)
+    return replace(
+        fields,
+        field=fields.field[which],
+        component=fields.component[which],
+        coefficient=tuple(coefficient),
+        index=_cancelled(index, D),
+    )
+
+
+def _cancelled(index: Array, D: int) -> Array:
+    """Pairs of a factor and its inverse in one term become the constant one."""
+    if not (index > D).any():
+        return index
+    out = index.copy()
+    for row in out:
+        for a in np.flatnonzero(row > D):
+            match = np.flatnonzero(row == row[a] - D - 1)
+            if match.size:
+                row[a] = row[match[0]] = D
+    return out
+
+
+def laurent_terms_exact(
+    e: sp.Expr, place: Mapping[sp.Symbol, int]
+) -> list[tuple[int, dict[int, int]]]:
+    """As `laurent_terms`, for a polynomial whose coefficients are integers already."""
+    terms = laurent_terms(e, place)
+    first = sp.expand(e)
+    lead = sp.Add.make_args(first)[0].as_coeff_Mul()[0]
+    if not lead.is_Integer or terms[0][0] != lead:
+        raise UnsupportedFormula(f"The rate or metric {e} has coefficients that are not rational.")
+    return terms
+
+
+def combined(polynomials: Monomials, data: Any) -> Monomials:
+    """The combinations A x of components: what the loss sees of them.
+
+    Raises
+    ------
+    ShapeError
+        When A does not have one column for each component.
+    """
+    rows = [list(r) for r in (data.tolist() if hasattr(data, "tolist") else data)]
+    count = polynomials.count
+    if not rows or any(len(r) != count for r in rows):
+        raise ShapeError(
+            f"Expected data with {count} columns, one for each component, but got rows of lengths "
+            f"{sorted({len(r) for r in rows})}."
+        )
+    owner, coefficient, which = [], [], []
+    for i, row in enumerate(rows):
+        exact = [sp.Rational(str(v)) if isinstance(v, float) else sp.Rational(v) for v in row]
+        scale = sp.ilcm(1, *(v.q for v in exact))
+        for t, o in enumerate(polynomials.owner.tolist()):
+            if exact[o] != 0:
+                owner.append(i)
+                coefficient.append(int(exact[o] * scale) * polynomials.coefficient[t])
+                which.append(t)
+    return Monomials(
+        polynomials.size,
+        np.array(owner, np.int64),
+        tuple(coefficient),
+        polynomials.index[np.array(which, np.int64)],
+    )
+
+
+def _joined(parts: Sequence[Fields], size: int, frozen: int) -> Fields:
+    """Fields on the same variables, one list after the other."""
+    width = max(p.index.shape[1] for p in parts)
+    field, at = [], 0
+    for p in parts:
+        field.append(p.field + at)
+        at += p.count
+    return Fields(
+        size,
+        at,
+        np.concatenate(field),
+        np.concatenate([p.component for p in parts]),
+        tuple(c for p in parts for c in p.coefficient),
+        np.concatenate(
+            [np.pad(p.index, ((0, 0), (0, width - p.index.shape[1])), constant_values=size)
+             for p in parts]
+        ),
+        frozen,
+    )  # fmt: skip
+
+
+def _single(size: int, rows: Sequence[tuple[int, int, list[int]]], frozen: int) -> Fields:
+    """One field from (component, coefficient, factors)."""
+    width = max(len(r) for _, _, r in rows)
+    return Fields(
+        size,
+        1,
+        np.zeros(len(rows), np.int64),
+        np.array([j for j, _, _ in rows], np.int64),
+        tuple(c for _, c, _ in rows),
+        np.array([r + [size] * (width - len(r)) for _, _, r in rows], np.int64),
+        frozen,
+    )
+
+
+def with_weight_decay(system: System) -> System:
+    r"""The fields of the loss and the drift $-P\theta$ of weight decay with $\lambda = 1$.
+
+    Another $\lambda > 0$ is another unit of time and of the loss.
+    """
+    fields = system.fields
+    if fields.frozen:
+        raise UnsupportedFormula("Weight decay needs a model without symbolic constants.")
+    drift = _single(fields.size, [(j, -1, [j]) for j in range(fields.size)], 0)
+    return System(_joined([fields, drift], fields.size, 0), system.variables, fields.count)
+
+
+def momentum_system(system: System, friction: sp.Expr) -> System:
+    r"""The phase space $(\theta, v, t)$ of $\theta'' + \tau\theta' = -P\nabla$ loss.
+
+    Parameters
+    ----------
+    friction : sympy.Expr
+        $\tau$: a rational number, or a rational number over `t` (3/t is Nesterov's).
+    """
+    fields = system.fields
+    if fields.frozen:
+        raise UnsupportedFormula("Momentum needs a model without symbolic constants.")
+    D = fields.size
+    size = 2 * D + 1
+    time = sp.Symbol("t", real=True)
+    over_time = sp.expand(friction * time)
+    decaying = bool(friction != 0 and over_time.is_Rational)
+    if not (friction.is_Rational or decaying):
+        raise UnsupportedFormula(
+            f"Expected a rational friction, or one over t such as 3/t, but got {friction}."
+        )
+
+    def moved(index: Array) -> Array:
+        out = np.where(index == D, size, index)
+        return np.where(index > D, index - D - 1 + size + 1, out)
+
+    controls = replace(
+        fields, size=size, component=fields.component + D, index=moved(fields.index), frozen=0
+    )
+    tau = over_time if decaying else friction
+    # the drift times q, and times t for a friction over t: the same curves, polynomial fields
+    p, q = int(tau.p), int(tau.q)
+    lift = [2 * D] if decaying else []
+    rows = [(j, q, [D + j, *lift]) for j in range(D)]
+    if p:
+        rows += [(D + j, -p, [D + j]) for j in range(D)]
+    rows.append((2 * D, q, lift or [size]))
+    drift = _single(size, rows, 0)
+    names = {s.name for s in system.variables}
+    velocities = tuple(_fresh(f"d{s.name}", names) for s in system.variables)
+    return System(
+        _joined([controls, drift], size, 0),
+        (*system.variables, *velocities, _fresh("t", names)),
+        controls.count,
+    )
+
+
+def _fresh(name: str, taken: set[str]) -> sp.Symbol:
+    while name in taken:
+        name += "_"
+    return sp.Symbol(name, real=True)
