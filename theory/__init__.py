@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from theory.flow.parametrization import Elementwise
     from theory.gradient_flow import GradientFlow, Mirror
     from theory.mirror.design import Design, design
+    from theory.mirror.isotropic import IsotropicMetric
     from theory.numeric.problem import Regression, expand_products, read_table
     from theory.show.code import to_code
     from theory.show.derivation import Derivation
@@ -53,6 +54,7 @@ __all__ = [
     "Design",
     "Elementwise",
     "GradientFlow",
+    "IsotropicMetric",
     "Mirror",
     "Regression",
     "Status",
@@ -98,6 +100,7 @@ _HOME = {
     "Design": "theory.mirror.design",
     "Elementwise": "theory.flow.parametrization",
     "GradientFlow": "theory.gradient_flow",
+    "IsotropicMetric": "theory.mirror.isotropic",
     "Mirror": "theory.gradient_flow",
     "Regression": "theory.numeric.problem",
     "Status": "theory.exact.verdict",

@@ -71,6 +71,21 @@ class IsotropicMetric:
             sp.cancel(1 / self.a), sp.cancel(-self.b / (self.a * self.along)), self.s
         )
 
+    def warp(self, depth: sp.Expr = sp.S.One) -> PowerWarp:
+        """The time-warped mirror flow of the powers of w, of w itself unless given.
+
+        Examples
+        --------
+        Two layers, x = a w with a^2 - |w|^2 = 1, in every dimension:
+
+        >>> s = sp.Symbol("s", positive=True)
+        >>> a2 = (1 + sp.sqrt(1 + 4 * s)) / 2
+        >>> found = IsotropicMetric(a2, 1 / a2, s).warp()
+        >>> found.dual, found.proved
+        (w/sqrt(sqrt(4*s + 1) + 1), True)
+        """
+        return power_warp(self, sp.sympify(depth))
+
     def is_positive(self) -> Verdict:
         """Whether the matrix is positive definite for all s > 0."""
         for name, e in (("across", self.a), ("along", self.along)):

@@ -236,9 +236,7 @@ def _solve(
     return None
 
 
-def _finish(
-    part: NormalizedMap, rows: np.ndarray, n: int, lam: Array, state: MapState, nit: int
-) -> _Solved:
+def _finish(rows: np.ndarray, n: int, lam: Array, state: MapState, nit: int) -> _Solved:
     multipliers = np.zeros(n)
     multipliers[rows] = lam
     return _Solved(state, multipliers, nit)
