@@ -13,9 +13,11 @@ PAPERS = [
     "woodworth2020_kernel_rich",
     "amid_warmuth2020_reparametrization",
     "li2022_commuting",
+    "chou2024_weight_normalization",
+    "azulay2021_warped_mirror",
 ]
 STATEMENTS = [
-    pytest.param(s, id=f"{paper}: {s.name}")
+    pytest.param(s, id=f"{paper}: {s.name}", marks=pytest.mark.slow if s.slow else ())
     for paper in PAPERS
     for s in importlib.import_module(f"proofs_checks.{paper}").statements()
 ]

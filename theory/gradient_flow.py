@@ -16,7 +16,7 @@ from theory.exact.inverse import inverse
 from theory.exact.verdict import Certificate
 from theory.flow.conditions import theory_conditions
 from theory.flow.conservation import elementwise_laws
-from theory.flow.coupled import CoupledModel
+from theory.flow.coupled import Coupled, CoupledModel
 from theory.flow.coupled_laws import coupled_laws
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.parametrization import Elementwise
