@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -209,8 +210,8 @@ def prove(
     from theory.show.text import print_verdict
 
     given = any(value is not None for value in options.values())
-    if certificate is not None and (path is not None or ask is not None):
-        raise click.UsageError("--certificate belongs to a relation, not to --file or --ask.")
+    if certificate is not None and path is not None:
+        raise click.UsageError("--certificate belongs to a STATEMENT, not to --file.")
     if path is not None:
         if statement is not None or ask is not None:
             raise click.UsageError("Expected a STATEMENT, or --file with conjectures.")
@@ -235,7 +236,7 @@ def prove(
         from theory.claims.certificate import certificate as certify
 
         with patience("certifying"):
-            record = certify(statement, read_assumptions(assume), domain)
+            record = certify(verdict)
         _write(certificate, json.dumps(record, indent=1) + "\n")
     if as_json:
         asked = {} if ask is None else {"question": ask}
@@ -245,12 +246,27 @@ def prove(
     sys.exit(1 if verdict.refuted else 0)
 
 
+def _claimed(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
+    """What a claim says, its assumptions and domain; the data when no statement says it."""
+    from theory.claims.claim import claim_of, claim_text, question_text
+    from theory.claims.replay import digest
+
+    if "ask" in claim:
+        return question_text(claim)
+    statement, assume, domain = claim_text(claim)
+    try:
+        same = digest(claim_of(statement, assume, domain or None)) == digest(claim)
+    except TheoryError:
+        same = False
+    return (statement, assume, domain) if same else (json.dumps(claim), {}, "")
+
+
 @main.command()
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False))
 @_JSON
 def replay(path: str, as_json: bool) -> None:
     """Check the certificate in FILE, as prove --certificate writes it, on its own."""
-    from theory.claims.replay import Rejected, holds_everywhere
+    from theory.claims.replay import Rejected, conditions_of
     from theory.claims.replay import replay as check
 
     try:
@@ -262,19 +278,8 @@ def replay(path: str, as_json: bool) -> None:
         else:
             click.echo(f"REJECTED: {error}")
         sys.exit(1)
-    from theory.claims.claim import claim_of, claim_text
-    from theory.claims.replay import digest
-
-    statement, assume, domain = claim_text(record["claim"])
-    try:
-        same = digest(claim_of(statement, assume, domain or None)) == record["sha256"]
-    except TheoryError:
-        same = False
-    if not same:
-        # a claim that no statement makes is shown as it is
-        statement, assume, domain = json.dumps(record["claim"]), {}, ""
-    partly = verdict == "PROVED" and not holds_everywhere(record["proof"])
-    conditions = ["both sides are defined"] if partly else []
+    statement, assume, domain = _claimed(record["claim"])
+    conditions = list(conditions_of(record))
     if as_json:
         data = {"accepted": True, "verdict": verdict, "conditions": conditions}
         _emit({**data, "statement": statement, "assume": assume, "domain": domain})

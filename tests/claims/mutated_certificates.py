@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import theory as th
-from theory.claims.claim import claim_text
+from theory.claims.claim import claim_text, question_text, text_of
 from theory.claims.replay import Rejected, digest, replay
 
 STATEMENTS: list[tuple[str, dict[str, str]]] = [
@@ -35,6 +35,27 @@ STATEMENTS: list[tuple[str, dict[str, str]]] = [
     ("x*(1 - x) <= 1/4", {"x": "[0, 1]"}),
     ("log(x**2) == 2*log(x)", {}),
 ]
+
+
+def questions() -> list[th.Verdict]:
+    """Verdicts on laws, functions and potentials that have certificates."""
+    difference = th.Elementwise("u**2 - v**2", "u, v")
+    product = th.Elementwise("u*v", "u, v")
+    return [
+        th.conserved("u*v", difference),
+        th.conserved("u + v", difference),
+        th.conserved("u**3 - v**3", product, restriction=["u - v"]),
+        th.conserved("log(u) - v", th.Elementwise("u*exp(v)", "u, v", assume={"u": "positive"})),
+        th.monotone("x**3 + x"),
+        th.monotone("x**2"),
+        th.monotone("x*exp(-x)", "(0, 1)", direction="increasing"),
+        th.convex("x*log(x) - x", "(0, oo)"),
+        th.convex("x**4 - x**2", "(-1, 1)"),
+        th.convex("x**2/y", "y > 0"),
+        th.convex("x*y"),
+        th.is_mirror_potential("(x*log(x) - x)/4", th.Elementwise("u**2", "u"), {"u": 1}),
+        th.is_mirror_potential("x*log(x) - x", th.Elementwise("u**2", "u"), {"u": 1}),
+    ]
 
 
 @dataclass
@@ -99,6 +120,7 @@ def run(count: int, seed: int = 0) -> Report:
     """Half of the mutations keep the hash and the seal, half have them made again."""
     rng = random.Random(seed)
     records = [th.certificate(text, assume) for text, assume in STATEMENTS]
+    records += [th.certificate(verdict) for verdict in questions()]
     report = Report()
     for i in range(count):
         record = rng.choice(records)
@@ -137,8 +159,7 @@ def _judge(report: Report, record: dict[str, Any], changed: dict[str, Any], verd
         report.still_true += 1
         return
     try:
-        statement, assume, domain = claim_text(changed["claim"])
-        opinion = str(th.prove(statement, assume, domain or None).status)
+        opinion = str(_opinion(changed["claim"]).status)
     except th.errors.FormulaError:
         # beyond the sizes that the parser takes, or a function that was a name
         report.unreadable += 1
@@ -149,6 +170,37 @@ def _judge(report: Report, record: dict[str, Any], changed: dict[str, Any], verd
         report.still_true += 1
     else:
         report.wrong.append(f"{verdict} accepted, {opinion}: {changed['claim']}")
+
+
+def _opinion(claim: dict[str, Any]) -> th.Verdict:
+    """What the prover says of a claim."""
+    if "ask" not in claim:
+        statement, assume, domain = claim_text(claim)
+        return th.prove(statement, assume, domain or None)
+    _, assume, domain = question_text(claim)
+    if claim["ask"] in ("monotone", "convex"):
+        f, names = text_of(claim["function"]), claim["variables"]
+        constants = {k: v for k, v in assume.items() if k not in names}
+        if claim["ask"] == "convex":
+            on = {x: _interval(assume[x]) for x in names}
+            return th.convex(f, domain or on, x=names, assume=constants)
+        (x,) = names
+        on = _interval(assume[x])
+        return th.monotone(f, on, x=x, direction=claim["direction"], assume=constants)
+    formula = claim["components"][0] if claim["ask"] == "conserved" else claim["component"]
+    rates = [text_of(p) for p in claim["rates"]]
+    names = ", ".join(claim["parameters"])
+    rho = th.Elementwise(text_of(formula), names, rates=rates, assume=assume)
+    if claim["ask"] == "conserved":
+        restriction = [text_of(r) for r in claim["restriction"]]
+        return th.conserved(text_of(claim["law"]), rho, restriction=restriction)
+    start = dict(zip(claim["parameters"], map(text_of, claim["start"]), strict=True))
+    return th.is_mirror_potential(text_of(claim["potential"]), rho, start)
+
+
+def _interval(words: str) -> str:
+    words = {"real": "(-oo, oo)", "positive": "(0, oo)", "negative": "(-oo, 0)"}.get(words, words)
+    return words.replace("[", "(").replace("]", ")")
 
 
 if __name__ == "__main__":

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import sympy as sp
 
+from theory.claims.replay import digest
 from theory.claims.replay.terms import Term, add, literal, mul, number, power
-from theory.claims.statement import Statement, read_statement
+from theory.claims.statement import Domain, Statement, read_statement
 from theory.errors import UnsupportedFormula
 from theory.exact.parsing import ALIASES, relation_syntax
+from theory.exact.verdict import Verdict
 
-__all__ = ["claim_of", "claim_on", "claim_text", "term_of", "text_of"]
+__all__ = [
+    "claim_of",
+    "claim_on",
+    "claim_text",
+    "question_on",
+    "question_text",
+    "recorded",
+    "term_of",
+    "text_of",
+]
 
 
 def claim_of(
@@ -47,8 +59,66 @@ def claim_on(statement: Any, question: Statement) -> dict[str, Any]:
         left, right = sides[0], sides[1] if len(sides) == 2 else 0
         if operator in ("<", "<="):
             left, right = right, left
-    domain = question.domain
-    symbols = set(question.symbols) | {s for s, _ in domain.closed} | set(domain.ranges)
+    return {
+        "operator": question.operator,
+        "left": left,
+        "right": right,
+        "closed": [[s.name, term_of(e)] for s, e in question.domain.closed],
+        **_domain(set(question.symbols), question.domain),
+    }
+
+
+def question_on(
+    ask: str, symbols: Iterable[sp.Symbol], domain: Domain, **entries: Any
+) -> dict[str, Any]:
+    """The claim that answers a question yes, for the questions that `replay` knows.
+
+    Parameters
+    ----------
+    ask : str
+        ``conserved``, ``monotone``, ``convex`` or ``mirror_potential``.
+    symbols : iterable of sympy.Symbol
+        All that the entries contain.
+    domain : Domain
+    entries : text, expression of SymPy, or sequence of these
+        What the question is about; texts are kept, expressions become terms.
+
+    Raises
+    ------
+    UnsupportedFormula
+        For what a claim cannot say.
+    """
+    data = {
+        name: [_entry(e) for e in value] if isinstance(value, tuple | list) else _entry(value)
+        for name, value in entries.items()
+    }
+    return {"ask": ask, **data, **_domain(set(symbols), domain)}
+
+
+def _entry(value: Any) -> Any:
+    return value if isinstance(value, str) else term_of(value)
+
+
+def recorded(
+    verdict: Verdict,
+    claim: Callable[[], dict[str, Any]],
+    hints: Callable[[], dict[str, Any]] = dict,
+) -> Verdict:
+    """The verdict with its claim, the hash of that, and hints for a certificate.
+
+    As it was, for what a claim cannot say.
+    """
+    try:
+        made, further = claim(), hints()
+    except UnsupportedFormula:
+        return verdict
+    record = {"claim": made, "sha256": digest(made), "verdict": str(verdict.status)}
+    record |= {"witness": verdict.witness} if verdict.witness else {}
+    return replace(verdict, record=record | ({"hints": further} if further else {}))
+
+
+def _domain(symbols: set[sp.Symbol], domain: Domain) -> dict[str, Any]:
+    symbols = symbols | {s for s, _ in domain.closed} | set(domain.ranges)
     symbols = symbols.union(*(e.free_symbols for _, e in domain.relations))
     if len({s.name for s in symbols}) < len(symbols):
         raise UnsupportedFormula("Two symbols of one name are one name in a claim.")
@@ -66,14 +136,7 @@ def claim_on(statement: Any, question: Statement) -> dict[str, Any]:
             upper = sp.S.Zero
         ends = [None if e.is_infinite else term_of(e) for e in (lower, upper)]
         ranges[s.name] = [*ends, "integer"] if s.is_integer else ends
-    return {
-        "operator": question.operator,
-        "left": left,
-        "right": right,
-        "ranges": ranges,
-        "closed": [[s.name, term_of(e)] for s, e in domain.closed],
-        "relations": [[o, term_of(e)] for o, e in domain.relations],
-    }
+    return {"ranges": ranges, "relations": [[o, term_of(e)] for o, e in domain.relations]}
 
 
 def _is_stated(s: sp.Symbol) -> bool:
@@ -194,9 +257,53 @@ def claim_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
     True
     """
     statement = f"{text_of(claim['left'])} {claim['operator']} {text_of(claim['right'])}"
+    return statement, *_domain_text(claim)
+
+
+def question_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
+    """A question answered yes as a sentence, with assumptions and domain as texts.
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x", positive=True)
+    >>> whole = Domain({})
+    >>> question_text(question_on("convex", [x], whole, function=x * sp.log(x), variables=[x]))
+    ('x*log(x) is convex in x', {'x': 'positive'}, '')
+    """
+    names = {k: ", ".join(v) for k, v in claim.items() if k in ("parameters", "variables")}
+    texts = {
+        k: ", ".join(map(text_of, v)) if isinstance(v, list) and k in _LISTS else text_of(v)
+        for k, v in claim.items()
+        if k in (*_LISTS, "law", "function", "component", "potential")
+    }
+    match claim["ask"]:
+        case "conserved":
+            start = f", where {texts['restriction']} start at zero" if claim["restriction"] else ""
+            sentence = (
+                f"{texts['law']} is conserved along x = {texts['components']} in "
+                f"{names['parameters']} with the rates {texts['rates']}{start}"
+            )
+        case "mirror_potential":
+            sentence = (
+                f"{texts['potential']} is a mirror potential in {names['variables']} of x = "
+                f"{texts['component']} in {names['parameters']} with the rates {texts['rates']} "
+                f"from {texts['start']}"
+            )
+        case "monotone":
+            kind = "monotone" if claim["direction"] == "any" else claim["direction"]
+            sentence = f"{texts['function']} is {kind} in {names['variables']}"
+        case _:
+            sentence = f"{texts['function']} is {claim['ask']} in {names['variables']}"
+    return sentence, *_domain_text(claim)
+
+
+_LISTS = ("components", "rates", "restriction", "start")
+
+
+def _domain_text(claim: Mapping[str, Any]) -> tuple[dict[str, str], str]:
     assume, bounds = {}, []
     for name, (lower, upper, *whole) in claim["ranges"].items():
-        closed = [end for x, end in claim["closed"] if x == name]
+        closed = [end for x, end in claim.get("closed", ()) if x == name]
         if whole:
             words = "integer"
             if [lower, upper, *closed] == [0, None]:
@@ -222,4 +329,4 @@ def claim_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
             words = f"{left}{a}, {b}{right}"
         assume[name] = words
     relations = [f"{text_of(t)} {o} 0" for o, t in claim["relations"]]
-    return statement, assume, " & ".join([*bounds, *relations])
+    return assume, " & ".join([*bounds, *relations])

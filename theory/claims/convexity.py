@@ -17,6 +17,7 @@ import numpy as np
 import sympy as sp
 from flint import arb
 
+from theory.claims.claim import question_on, recorded
 from theory.claims.inequality import definite, nonnegative
 from theory.claims.properties import function_on, not_smooth, read_interval, weak_sign
 from theory.claims.statement import Domain, Point, names_of, read_domain, read_expression
@@ -117,9 +118,19 @@ def convex(
             verdict = weak_sign(f.formula, sp.diff(f.formula, f.variables[0], 2), f.domain, "F''")
         else:
             verdict = _jointly(f)
-    if not verdict.proved:
-        return verdict
-    return Verdict(verdict.status, verdict.method, (*verdict.conditions, *f.conditions))
+    if verdict.proved:
+        conditions = (*verdict.conditions, *f.conditions)
+        verdict = Verdict(verdict.status, verdict.method, conditions)
+    return recorded(
+        verdict,
+        lambda: question_on(
+            "convex",
+            f.formula.free_symbols | set(f.variables),
+            f.domain,
+            function=f.formula,
+            variables=f.variables,
+        ),
+    )
 
 
 def read_function(

@@ -10,12 +10,14 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
 
 from theory.claims.enclosed_flow import Blocks, check_question, residuals, vector_field
 from theory.claims.inequality import nonnegative
+from theory.claims.properties import conserved
 from theory.claims.statement import Domain, Point, names_of, read_expression, value_at
 from theory.errors import DataError, DomainError, FormulaError, UnknownName, UnsupportedFormula
 from theory.exact.balls import Program, precision, rational_ball
@@ -23,7 +25,7 @@ from theory.exact.budget import spent, time_budget
 from theory.exact.signs import is_analytic, unbounded
 from theory.exact.verdict import Status, Verdict
 from theory.exact.zero import is_zero
-from theory.flow.conservation import conserved, lie_derivative
+from theory.flow.conservation import lie_derivative
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.links import PREDICTOR
 from theory.flow.parametrization import Elementwise
@@ -108,7 +110,7 @@ def _read_formula(V: Any, flow: FlowModel) -> sp.Expr:
 
 def _for_all_data(law: sp.Expr, flow: FlowModel) -> Verdict:
     try:
-        verdict = conserved(law, flow.elementwise)
+        verdict = conserved(law, flow)
     except UnsupportedFormula as error:
         return Verdict(Status.UNDECIDED, str(error))
     if verdict.refuted:
@@ -117,11 +119,10 @@ def _for_all_data(law: sp.Expr, flow: FlowModel) -> Verdict:
             f"its rate along P grad rho is not zero ({verdict.method}); data with the other sign "
             "of the gradient reverse it",
             witness=verdict.witness,
+            record=verdict.record,
         )
     if verdict.proved:
-        return Verdict(
-            Status.PROVED, f"it is conserved: {verdict.method}", conditions=verdict.conditions
-        )
+        return replace(verdict, method=f"it is conserved: {verdict.method}")
     return verdict
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy as sp
 
+from theory.claims.claim import question_on, recorded, term_of
 from theory.claims.inequality import nonnegative, refute_sign
 from theory.claims.statement import Domain, names_of, read_expression, undefined_at
 from theory.errors import (
@@ -72,8 +73,23 @@ def conserved(
     expression = read_law(law, rho)
     verdict = _conserved(expression, rho)
     if verdict.proved or not restriction:
-        return verdict
+        return recorded(verdict, lambda: _law_claim(expression, rho))
     return _on_restriction(expression, [read_law(r, rho) for r in restriction], rho)
+
+
+def _law_claim(
+    law: sp.Expr, rho: Elementwise, restriction: Sequence[sp.Expr] = ()
+) -> dict[str, Any]:
+    return question_on(
+        "conserved",
+        (*rho.parameters, *rho.constants),
+        Domain(rho.ranges),
+        law=law,
+        components=(rho.formula,),
+        parameters=rho.parameters,
+        rates=rho.rates,
+        restriction=tuple(restriction),
+    )
 
 
 def read_law(law: Any, rho: Elementwise) -> sp.Expr:
@@ -90,26 +106,37 @@ def read_law(law: Any, rho: Elementwise) -> sp.Expr:
 def _on_restriction(law: sp.Expr, restriction: list[sp.Expr], rho: Elementwise) -> Verdict:
     """The rate of the law as a combination of polynomials that stay zero."""
     rate = lie_derivative(law, rho)
-    stay = [r for r in restriction if r.is_polynomial(*rho.parameters) and _stays_zero(r, rho)]
+    polynomials = [r for r in restriction if r.is_polynomial(*rho.parameters)]
+    factors = {r: f for r in polynomials if (f := _factor_of_rate(r, rho)) is not None}
+    stay = list(factors)
     if stay and rate.is_polynomial(*rho.parameters):
         quotients, remainder = sp.reduced(rate, stay, *rho.parameters)
         combination = sum((q * r for q, r in zip(quotients, stay, strict=True)), sp.S.Zero)
         if remainder == 0 and sp.expand(rate - combination) == 0:
-            return Verdict(
+            verdict = Verdict(
                 Status.PROVED,
                 f"its rate is a combination of {', '.join(map(str, stay))}, which stay zero",
                 conditions=tuple(f"{r} = 0 at the start" for r in stay),
             )
+            return recorded(
+                verdict,
+                lambda: _law_claim(law, rho, stay),
+                lambda: {
+                    "quotients": [term_of(q) for q in quotients],
+                    "factors": [term_of(f) for f in factors.values()],
+                },
+            )
     return Verdict(Status.UNDECIDED, f"its rate {rate} was not reduced to zero by the restriction")
 
 
-def _stays_zero(r: sp.Expr, rho: Elementwise) -> bool:
-    """Whether r' = q r along the curve, with a polynomial q."""
+def _factor_of_rate(r: sp.Expr, rho: Elementwise) -> sp.Expr | None:
+    """The polynomial q with r' = q r along the curve: what is zero at the start then stays zero."""
     rate = lie_derivative(r, rho)
     if not rate.is_polynomial(*rho.parameters):
-        return False
+        return None
     quotients, remainder = sp.reduced(rate, [r], *rho.parameters)
-    return bool(remainder == 0 and sp.expand(rate - quotients[0] * r) == 0)
+    exact = remainder == 0 and sp.expand(rate - quotients[0] * r) == 0
+    return quotients[0] if exact else None
 
 
 def is_legendre(flow: FlowModel | Elementwise, start: Mapping[Any, Any]) -> Verdict:
@@ -146,9 +173,41 @@ def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[An
     if found is None:
         return _on_all_leaves(F, mirror)
     try:
-        return is_zero(*found)
+        verdict = is_zero(*found)
     except UnsupportedFormula as error:
         return Verdict(Status.UNDECIDED, str(error))
+    return recorded(verdict, lambda: _potential_claim(F, mirror), lambda: _curve_hints(mirror))
+
+
+def _potential_claim(F: Any, mirror: MirrorFlow) -> dict[str, Any]:
+    potential, x = _potential(F, mirror)
+    rho = mirror.rho
+    given = (potential, rho.formula, *rho.rates, *mirror.start)
+    symbols = set(rho.parameters).union(*(e.free_symbols for e in given)) - {x}
+    return question_on(
+        "mirror_potential",
+        symbols,
+        Domain(rho.ranges),
+        potential=potential,
+        variables=(x,),
+        component=rho.formula,
+        parameters=rho.parameters,
+        rates=rho.rates,
+        start=mirror.start,
+    )
+
+
+def _curve_hints(mirror: MirrorFlow) -> dict[str, Any]:
+    curve = mirror.curve
+    if curve.s is None or curve.theta is None or curve.rate is None or curve.s_start is None:
+        raise UnsupportedFormula("The curve has no parametric form.")
+    return {
+        "name": curve.s.name,
+        "range": [None if e.is_infinite else term_of(e) for e in curve.s_range],
+        "begin": term_of(curve.s_start),
+        "theta": [term_of(e) for e in curve.theta],
+        "rate": term_of(curve.rate),
+    }
 
 
 def potential_defect(F: Any, mirror: MirrorFlow) -> tuple[sp.Expr, Ranges] | None:
@@ -167,6 +226,12 @@ def potential_defect(F: Any, mirror: MirrorFlow) -> tuple[sp.Expr, Ranges] | Non
 
 def _hessian(F: Any, mirror: MirrorFlow) -> tuple[sp.Expr, sp.Symbol]:
     """F'' and the variable of F."""
+    expression, x = _potential(F, mirror)
+    return sp.diff(expression, x, 2), x
+
+
+def _potential(F: Any, mirror: MirrorFlow) -> tuple[sp.Expr, sp.Symbol]:
+    """F and its variable."""
     known = {s.name: s for e in (*mirror.start, *mirror.rho.rates) for s in e.free_symbols}
     known |= {s.name: s for s in mirror.rho.constants}
     if isinstance(F, str) and "x" not in known:
@@ -182,7 +247,7 @@ def _hessian(F: Any, mirror: MirrorFlow) -> tuple[sp.Expr, sp.Symbol]:
             f"Expected a potential in one variable but got {expression} with "
             f"{', '.join(sorted(s.name for s in variables)) or 'none'}."
         )
-    return sp.diff(expression, variables[0], 2), variables[0]
+    return expression, variables[0]
 
 
 def _positive(mirror: MirrorFlow) -> bool:
@@ -227,6 +292,21 @@ def monotone(
             f"Expected direction 'any', 'increasing' or 'decreasing' but got {direction!r}."
         )
     expression, variable, domain = function_on(f, on, x, assume)
+    verdict = _monotone(expression, variable, domain, direction)
+    return recorded(
+        verdict,
+        lambda: question_on(
+            "monotone",
+            expression.free_symbols | {variable},
+            domain,
+            function=expression,
+            variables=(variable,),
+            direction=direction,
+        ),
+    )
+
+
+def _monotone(expression: sp.Expr, variable: sp.Symbol, domain: Domain, direction: str) -> Verdict:
     slope = sp.diff(expression, variable)
     answers = []
     for word, sign in (("increasing", 1), ("decreasing", -1)):

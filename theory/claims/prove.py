@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-from theory.claims.claim import claim_on
+from theory.claims.claim import claim_on, recorded
 from theory.claims.inequality import (
     constant_value,
     definite,
@@ -21,7 +21,6 @@ from theory.claims.inequality import (
     positive,
     refute_sign,
 )
-from theory.claims.replay import digest
 from theory.claims.statement import (
     Statement,
     first_undefined,
@@ -76,17 +75,7 @@ def prove(
     question = read_statement(statement, assume, domain)
     with time_budget(seconds):
         verdict = _with_ends(question, _inside(question))
-    return replace(verdict, record=_record(statement, question, verdict))
-
-
-def _record(statement: Any, question: Statement, verdict: Verdict) -> dict[str, Any]:
-    """The claim that a verdict is about, its hash, and the witness: what JSON can hold."""
-    try:
-        claim = claim_on(statement, question)
-    except UnsupportedFormula:
-        return {}
-    record = {"claim": claim, "sha256": digest(claim), "verdict": str(verdict.status)}
-    return record | ({"witness": verdict.witness} if verdict.witness else {})
+    return recorded(verdict, lambda: claim_on(statement, question))
 
 
 def _inside(question: Statement) -> Verdict:

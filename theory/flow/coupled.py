@@ -17,7 +17,7 @@ from theory.exact.signs import is_analytic
 from theory.flow.fields import Monomials
 from theory.flow.parametrization import read_expression, read_rates
 
-__all__ = ["Coupled", "CoupledModel", "split_formulas"]
+__all__ = ["Coupled", "CoupledModel", "differentiable", "split_formulas"]
 
 _KINKED = (
     sp.Abs, sp.sign, sp.Max, sp.Min, sp.Piecewise, sp.Heaviside, sp.floor, sp.ceiling, sp.frac,
@@ -130,7 +130,7 @@ class Coupled(CoupledModel):
             raise FormulaError("Expected at least one component but got none.")
         _same_names(formulas, symbols)
         for i, formula in enumerate(formulas, start=1):
-            _differentiable(formula, i, set(symbols), ranges)
+            differentiable(formula, f"Component {i}", set(symbols), ranges)
         used = set().union(*(f.free_symbols for f in formulas))
         unused = [s.name for s in symbols if s not in used]
         if unused:
@@ -239,11 +239,18 @@ def _same_names(formulas: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]) -> No
                 )
 
 
-def _differentiable(formula: sp.Expr, number: int, symbols: set[sp.Symbol], ranges: Ranges) -> None:
+def differentiable(formula: sp.Expr, what: str, symbols: set[sp.Symbol], ranges: Ranges) -> None:
+    """Refuse a formula with a kink, a jump or an unknown derivative.
+
+    Raises
+    ------
+    UnsupportedFormula
+        Naming the part.
+    """
     for part in formula.atoms(*_KINKED):
         if part.free_symbols & symbols and not is_analytic(part, ranges=ranges):
             raise UnsupportedFormula(
-                f"Component {number} is not differentiable: {part} has a kink or a jump. Declare "
+                f"{what} is not differentiable: {part} has a kink or a jump. Declare "
                 "the sign that decides it (a positive parameter, or assume=), or write the formula "
                 "of one side."
             )
@@ -251,5 +258,5 @@ def _differentiable(formula: sp.Expr, number: int, symbols: set[sp.Symbol], rang
         for s in part.free_symbols & symbols:
             if sp.diff(part, s).has(sp.Derivative, sp.Subs):
                 raise UnsupportedFormula(
-                    f"Component {number} uses {part}, whose derivative in {s} is not known."
+                    f"{what} uses {part}, whose derivative in {s} is not known."
                 )

@@ -8,10 +8,8 @@ meet, the list is complete.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,14 +17,25 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from theory.errors import FormulaError, UnsupportedFormula
-from theory.exact.modular import PRIME, rank
+from theory.exact.modular import PRIME, Stream, rank
 from theory.flow.coupled import CoupledModel
+from theory.flow.drift import drifting_laws, replay_drift
 from theory.flow.fields import Fields
-from theory.flow.lie_rank import LieRank, lie_rank, ranks_up_to
+from theory.flow.general_laws import general_laws, replay_general
+from theory.flow.law_record import (
+    CoupledLaws,
+    fingerprint,
+    law_entry,
+    rank_record,
+    read_law,
+    scope_of,
+)
+from theory.flow.lie_rank import lie_rank, ranks_up_to
 from theory.flow.polynomial_laws import (
     Law,
     independent,
     is_law,
+    laurent_monomials,
     law_gradients,
     monomials_up_to,
     polynomial_laws,
@@ -39,50 +48,6 @@ __all__ = ["CoupledLaws", "coupled_laws", "replay_laws"]
 Array = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class CoupledLaws:
-    """Laws of a coupled model.
-
-    Parameters
-    ----------
-    found : tuple of sympy.Expr
-        Functionally independent laws, each with an exact proof.
-    upper_bound : int
-        No more independent laws exist.
-    certificate : dict
-        The record of the laws and of the rank, as JSON data; `replay_laws` checks it.
-    conditions : tuple of str
-        What the bound or the laws assume.
-    scope : str
-        For which flows they hold: "every loss and data set", or the data that were given.
-    """
-
-    found: tuple[sp.Expr, ...]
-    upper_bound: int
-    certificate: dict[str, Any] = field(repr=False)
-    conditions: tuple[str, ...] = ()
-    scope: str = "every loss and data set"
-
-    @property
-    def complete(self) -> bool:
-        """Whether there are no further independent laws."""
-        return len(self.found) == self.upper_bound
-
-    @property
-    def count(self) -> int | None:
-        """How many independent laws there are, where that is certain."""
-        return self.upper_bound if self.complete else None
-
-    def __str__(self) -> str:
-        laws = ", ".join(map(str, self.found)) or "none found"
-        kind = "complete" if self.complete else f"at most {self.upper_bound}"
-        return f"{laws} ({len(self.found)} found, {kind})"
-
-    def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(sp.latex(law) for law in self.found)
-        return rf"$\begin{{array}}{{l}}{rows}\end{{array}}$"
-
-
 def coupled_laws(
     model: CoupledModel,
     *,
@@ -90,6 +55,8 @@ def coupled_laws(
     ansatz: str | Sequence[Any] = "polynomial",
     data: Any = None,
     metric: Any = None,
+    momentum: Any = None,
+    weight_decay: Any = None,
     seed: int = 1,
 ) -> CoupledLaws:
     """Laws of an ansatz, an upper bound on how many laws exist, and the certificate of both.
@@ -106,6 +73,8 @@ def coupled_laws(
         Laws of the combinations A x only, which is all that a loss on these data sees.
     metric : sequence or mapping, optional
         The diagonal of a metric, such as the parameters themselves for multiplicative updates.
+    momentum, weight_decay : optional
+        The flow with friction or with decay; see `theory.flow.drift.drifting_laws`.
 
     Examples
     --------
@@ -120,23 +89,29 @@ def coupled_laws(
         raise FormulaError(
             f"Unknown ansatz {ansatz!r}; use 'polynomial', 'laurent-log' or a list of functions."
         )
+    if momentum is not None or weight_decay is not None:
+        if ansatz != "polynomial":
+            raise UnsupportedFormula("Laws with a drift are searched among polynomials only.")
+        return drifting_laws(
+            model,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            degree=degree,
+            data=data,
+            metric=metric,
+            seed=seed,
+        )
     try:
         system = system_of(model, metric, data)
     except UnsupportedFormula:
         system = None
     if system is None or not isinstance(ansatz, str):
-        from theory.flow.general_laws import general_laws
-
         return general_laws(
-            model, system, degree=degree, ansatz=ansatz, data=data, metric=metric, seed=seed
+            model, degree=degree, ansatz=ansatz, data=data, metric=metric, seed=seed
         )
     fields = system.fields
     laws = _search(fields, degree, ansatz)
-    return assembled(system, laws, seed, _scope(data))
-
-
-def _scope(data: Any) -> str:
-    return "every loss and data set" if data is None else "every loss on the given data"
+    return assembled(system, laws, seed, scope_of(data))
 
 
 def _search(fields: Fields, degree: int, ansatz: str) -> list[Law]:
@@ -159,25 +134,6 @@ def _search(fields: Fields, degree: int, ansatz: str) -> list[Law]:
     return polynomial_laws(fields, monomials, logs)
 
 
-def laurent_monomials(size: int, degree: int, frozen: int = 0) -> Array:
-    """Monomials with positive and negative exponents whose absolute values add up to `degree`.
-
-    Examples
-    --------
-    >>> len(laurent_monomials(2, 2))
-    12
-    """
-    plain = monomials_up_to(size, degree, frozen)
-    # every choice of signs of the distinct factors
-    out = []
-    for row in plain.tolist():
-        distinct = sorted({f for f in row if f != size})
-        for signs in itertools.product((False, True), repeat=len(distinct)):
-            below = {f for f, s in zip(distinct, signs, strict=True) if s}
-            out.append([size + 1 + f if f in below else f for f in row])
-    return np.array(out, np.int64)
-
-
 def assembled(
     system: System, laws: Sequence[Law], seed: int, scope: str, known: int = 0
 ) -> CoupledLaws:
@@ -194,12 +150,7 @@ def assembled(
         "model": fingerprint(fields),
         "scope": scope,
         "laws": [
-            {
-                "text": str(text),
-                "terms": [[c, [list(pair) for pair in x]] for x, c in law.terms],
-                "logs": [list(pair) for pair in law.logs],
-            }
-            for law, text in zip(kept, found, strict=True)
+            {"text": str(text), **law_entry(law)} for law, text in zip(kept, found, strict=True)
         ],
         **rank_record(bound, fields.moving),
     }
@@ -210,18 +161,6 @@ def assembled(
     return CoupledLaws(found, fields.moving - bound.rank, record, conditions, scope)
 
 
-def rank_record(bound: LieRank, moving: int) -> dict[str, Any]:
-    """The part of a certificate that belongs to the upper bound."""
-    return {
-        "prime": PRIME,
-        "seed": bound.seed,
-        "width": bound.width,
-        "ranks": list(bound.ranks),
-        "stopped": bound.stopped,
-        "upper_bound": moving - bound.rank,
-    }
-
-
 def expression(law: Law, variables: Sequence[sp.Symbol]) -> sp.Expr:
     """A law as an expression."""
     terms = [c * sp.Mul(*(variables[j] ** e for j, e in x)) for x, c in law.terms]
@@ -230,16 +169,6 @@ def expression(law: Law, variables: Sequence[sp.Symbol]) -> sp.Expr:
         # constant on either side of zero
         terms.append(c * sp.log(s if s.is_positive else sp.Abs(s)))
     return sp.Add(*terms)
-
-
-def fingerprint(fields: Fields) -> str:
-    """A hash of the vector fields that a certificate belongs to."""
-    order = np.lexsort((*fields.index.T, fields.component, fields.field))
-    digest = hashlib.sha256(f"{fields.size} {fields.count} {fields.frozen}".encode())
-    digest.update(np.ascontiguousarray(fields.index[order]).tobytes())
-    digest.update(fields.component[order].tobytes() + fields.field[order].tobytes())
-    digest.update(repr([fields.coefficient[i] for i in order.tolist()]).encode())
-    return digest.hexdigest()
 
 
 def replay_fields(fields: Fields, record: dict[str, Any]) -> None:
@@ -257,15 +186,10 @@ def replay_fields(fields: Fields, record: dict[str, Any]) -> None:
     laws = []
     terms = terms_by_component(fields)
     for entry in record["laws"]:
-        law = Law(
-            tuple((tuple((int(j), int(e)) for j, e in x), int(c)) for c, x in entry["terms"]),
-            tuple((int(j), int(c)) for j, c in entry["logs"]),
-        )
+        law = read_law(entry)
         if not is_law(law, terms):
             raise FormulaError(f"{entry['text']} is not conserved.")
         laws.append(law)
-    from theory.exact.modular import Stream
-
     seed = int(record["seed"])
     at = Stream(seed).integers("point", fields.size)
     if laws and rank(law_gradients(laws, at, fields.moving)) != len(laws):
@@ -277,7 +201,7 @@ def replay_fields(fields: Fields, record: dict[str, Any]) -> None:
 
 
 def replay_laws(
-    flow: Any, certificate: dict[str, Any], *, data: Any = None, metric: Any = None
+    flow: Any, certificate: dict[str, Any], *, data: Any = None, metric: Any = None, **drift: Any
 ) -> CoupledLaws:
     """Check the certificate of conservation laws again, from the record alone and without search.
 
@@ -289,7 +213,7 @@ def replay_laws(
     flow : GradientFlow or coupled parametrization
     certificate : dict
         `laws.certificate`, perhaps read back from JSON.
-    data, metric
+    data, metric, momentum, weight_decay
         As they were given for the laws.
 
     Returns
@@ -316,9 +240,11 @@ def replay_laws(
     if not isinstance(certificate, dict) or certificate.get("kind") != "conservation laws":
         raise FormulaError("Expected the certificate of conservation laws, a dict.")
     try:
+        if "drift" in certificate:
+            return replay_drift(model, certificate, data=data, metric=metric, **drift)
+        if drift:
+            raise FormulaError("The certificate is about a flow without momentum or decay.")
         if "functions" in certificate:
-            from theory.flow.general_laws import replay_general
-
             return replay_general(model, certificate, data=data, metric=metric)
         system = system_of(model, metric, data)
         replay_fields(system.fields, certificate)
@@ -326,14 +252,5 @@ def replay_laws(
         if isinstance(error, FormulaError):
             raise
         raise FormulaError(f"The certificate is malformed: {error!r}.") from error
-    found = tuple(
-        expression(
-            Law(
-                tuple((tuple((j, e) for j, e in x), c) for c, x in entry["terms"]),
-                tuple((j, c) for j, c in entry["logs"]),
-            ),
-            system.variables,
-        )
-        for entry in certificate["laws"]
-    )
-    return CoupledLaws(found, certificate["upper_bound"], certificate, scope=_scope(data))
+    found = tuple(expression(read_law(entry), system.variables) for entry in certificate["laws"])
+    return CoupledLaws(found, certificate["upper_bound"], certificate, scope=scope_of(data))

@@ -69,6 +69,8 @@ class Fields:
         As in `Monomials`.
     frozen : int
         The last so many variables are constants: no field moves them.
+    start : tuple of int, optional
+        A point modulo p, where the variables are not free because relations hold between them.
     """
 
     size: int
@@ -78,6 +80,7 @@ class Fields:
     coefficient: tuple[int, ...]
     index: Array
     frozen: int = 0
+    start: tuple[int, ...] | None = None
 
     @property
     def moving(self) -> int:
@@ -140,6 +143,7 @@ class Fields:
             tuple(self.coefficient[i] for i in keep),
             self.index[keep],
             self.frozen,
+            self.start,
         )
 
 

@@ -50,7 +50,10 @@ class LieRank:
 
 def point(fields: Fields, stream: Stream) -> Array:
     """A random point, with the constant one and the inverses behind it."""
-    theta = stream.integers("point", fields.size)
+    if fields.start is not None:
+        theta = np.array(fields.start, np.int64)
+    else:
+        theta = stream.integers("point", fields.size)
     return _extended(fields, theta)
 
 

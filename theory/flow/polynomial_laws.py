@@ -33,6 +33,7 @@ __all__ = [
     "Law",
     "independent",
     "is_law",
+    "laurent_monomials",
     "law_gradients",
     "monomials_up_to",
     "polynomial_laws",
@@ -94,6 +95,25 @@ def monomials_up_to(size: int, degree: int, frozen: int = 0) -> Array:
             current = np.concatenate([repeated, (np.repeat(last, times) + offset)[:, None]], 1)
         blocks.append(np.pad(current, ((0, 0), (0, degree - k)), constant_values=size))
     return np.concatenate(blocks)
+
+
+def laurent_monomials(size: int, degree: int, frozen: int = 0) -> Array:
+    """Monomials with positive and negative exponents whose absolute values add up to `degree`.
+
+    Examples
+    --------
+    >>> len(laurent_monomials(2, 2))
+    12
+    """
+    plain = monomials_up_to(size, degree, frozen)
+    # every choice of signs of the distinct factors
+    out = []
+    for row in plain.tolist():
+        distinct = sorted({f for f in row if f != size})
+        for signs in itertools.product((False, True), repeat=len(distinct)):
+            below = {f for f, s in zip(distinct, signs, strict=True) if s}
+            out.append([size + 1 + f if f in below else f for f in row])
+    return np.array(out, np.int64)
 
 
 class _Equations:
@@ -216,6 +236,8 @@ def _distinct(eq: _Equations, stream: Stream) -> _Equations:
 
 def _blocks(eq: _Equations) -> Iterator[tuple[Array, _Equations]]:
     """The connected components of unknowns that share equations."""
+    if not eq.unknowns:
+        return
     label = np.arange(eq.unknowns)
     if len(eq.row):
         order = np.argsort(eq.row, kind="stable")

@@ -1,9 +1,4 @@
-r"""What moves: the vector fields of a model under plain gradient flow and its relatives.
-
-- rates and metrics: $\theta' = -P(\theta)\,\nabla_\theta$ loss with a diagonal P;
-- weight decay: $\theta' = -P(\nabla_\theta$ loss $+ \lambda\theta)$;
-- momentum: $\theta'' + \tau\theta' = -P\,\nabla_\theta$ loss on the phase space $(\theta, v, t)$.
-"""
+r"""What moves: the vector fields of $\theta' = -P(\theta)\,\nabla_\theta$ loss, P diagonal."""
 
 from __future__ import annotations
 
@@ -15,12 +10,12 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from theory.errors import AssumptionError, FormulaError, ShapeError, UnsupportedFormula
+from theory.errors import AssumptionError, DataError, FormulaError, ShapeError, UnsupportedFormula
 from theory.exact.parsing import parse
 from theory.flow.coupled import CoupledModel
 from theory.flow.fields import Fields, Monomials, gradient_fields, laurent_terms, monomials_of
 
-__all__ = ["System", "combined", "momentum_system", "system_of", "with_weight_decay"]
+__all__ = ["System", "combined", "exact_rows", "factors_of", "system_of"]
 
 Array = NDArray[np.int64]
 
@@ -34,13 +29,10 @@ class System:
     fields : Fields
     variables : tuple of sympy.Symbol
         The ones that move, then the constants.
-    drift : int or None
-        Which field is the drift; the others are controlled by data and loss.
     """
 
     fields: Fields
     variables: tuple[sp.Symbol, ...]
-    drift: int | None = None
 
 
 def system_of(model: CoupledModel, metric: Any = None, data: Any = None) -> System:
@@ -57,11 +49,9 @@ def system_of(model: CoupledModel, metric: Any = None, data: Any = None) -> Syst
     >>> system_of(Coupled(["u*v"], "u, v", rates=[1, "1/2"])).fields.coefficient
     (2, 1)
     """
-    factors = _factors(model, metric)
-    constants = sorted(
-        set(model.constants).union(*(f.free_symbols for f in factors)) - set(model.parameters),
-        key=lambda s: str(s.name),
-    )
+    factors = factors_of(model, metric)
+    symbols = set(model.constants).union(*(f.free_symbols for f in factors))
+    constants = sorted(symbols - set(model.parameters), key=str)
     variables = (*model.parameters, *constants)
     known = model.polynomials
     polynomials = (
@@ -75,14 +65,14 @@ def system_of(model: CoupledModel, metric: Any = None, data: Any = None) -> Syst
     return System(_scaled(fields, factors, variables), variables)
 
 
-def _factors(model: CoupledModel, metric: Any) -> list[sp.Expr]:
+def factors_of(model: CoupledModel, metric: Any) -> list[sp.Expr]:
     """The diagonal of P: rates times metric."""
     entries: list[Any] = [1] * len(model.parameters)
     if metric is None:
         metric = model.scaling
     names = {s.name: s for s in (*model.parameters, *model.constants)}
     if isinstance(metric, Mapping):
-        by_name = {getattr(k, "name", k): v for k, v in metric.items()}
+        by_name: dict[Any, Any] = {getattr(k, "name", k): v for k, v in metric.items()}
         strange = set(by_name) - {s.name for s in model.parameters}
         if strange:
             raise FormulaError(f"metric names {sorted(strange)}, which are not parameters.")
@@ -168,16 +158,9 @@ def combined(polynomials: Monomials, data: Any) -> Monomials:
     ShapeError
         When A does not have one column for each component.
     """
-    rows = [list(r) for r in (data.tolist() if hasattr(data, "tolist") else data)]
-    count = polynomials.count
-    if not rows or any(len(r) != count for r in rows):
-        raise ShapeError(
-            f"Expected data with {count} columns, one for each component, but got rows of lengths "
-            f"{sorted({len(r) for r in rows})}."
-        )
+    rows = exact_rows(data, polynomials.count)
     owner, coefficient, which = [], [], []
-    for i, row in enumerate(rows):
-        exact = [sp.Rational(str(v)) if isinstance(v, float) else sp.Rational(v) for v in row]
+    for i, exact in enumerate(rows):
         scale = sp.ilcm(1, *(v.q for v in exact))
         for t, o in enumerate(polynomials.owner.tolist()):
             if exact[o] != 0:
@@ -192,100 +175,32 @@ def combined(polynomials: Monomials, data: Any) -> Monomials:
     )
 
 
-def _joined(parts: Sequence[Fields], size: int, frozen: int) -> Fields:
-    """Fields on the same variables, one list after the other."""
-    width = max(p.index.shape[1] for p in parts)
-    field, at = [], 0
-    for p in parts:
-        field.append(p.field + at)
-        at += p.count
-    return Fields(
-        size,
-        at,
-        np.concatenate(field),
-        np.concatenate([p.component for p in parts]),
-        tuple(c for p in parts for c in p.coefficient),
-        np.concatenate(
-            [np.pad(p.index, ((0, 0), (0, width - p.index.shape[1])), constant_values=size)
-             for p in parts]
-        ),
-        frozen,
-    )  # fmt: skip
+def exact_rows(data: Any, count: int) -> list[list[sp.Rational]]:
+    """The rows of a data matrix as exact rationals; binary floats as the decimals they print as.
 
-
-def _single(size: int, rows: Sequence[tuple[int, int, list[int]]], frozen: int) -> Fields:
-    """One field from (component, coefficient, factors)."""
-    width = max(len(r) for _, _, r in rows)
-    return Fields(
-        size,
-        1,
-        np.zeros(len(rows), np.int64),
-        np.array([j for j, _, _ in rows], np.int64),
-        tuple(c for _, c, _ in rows),
-        np.array([r + [size] * (width - len(r)) for _, _, r in rows], np.int64),
-        frozen,
-    )
-
-
-def with_weight_decay(system: System) -> System:
-    r"""The fields of the loss and the drift $-P\theta$ of weight decay with $\lambda = 1$.
-
-    Another $\lambda > 0$ is another unit of time and of the loss.
+    Raises
+    ------
+    ShapeError
+        When a row does not have `count` entries.
+    DataError
+        For an entry that is not a finite number.
     """
-    fields = system.fields
-    if fields.frozen:
-        raise UnsupportedFormula("Weight decay needs a model without symbolic constants.")
-    drift = _single(fields.size, [(j, -1, [j]) for j in range(fields.size)], 0)
-    return System(_joined([fields, drift], fields.size, 0), system.variables, fields.count)
-
-
-def momentum_system(system: System, friction: sp.Expr) -> System:
-    r"""The phase space $(\theta, v, t)$ of $\theta'' + \tau\theta' = -P\nabla$ loss.
-
-    Parameters
-    ----------
-    friction : sympy.Expr
-        $\tau$: a rational number, or a rational number over `t` (3/t is Nesterov's).
-    """
-    fields = system.fields
-    if fields.frozen:
-        raise UnsupportedFormula("Momentum needs a model without symbolic constants.")
-    D = fields.size
-    size = 2 * D + 1
-    time = sp.Symbol("t", real=True)
-    over_time = sp.expand(friction * time)
-    decaying = bool(friction != 0 and over_time.is_Rational)
-    if not (friction.is_Rational or decaying):
-        raise UnsupportedFormula(
-            f"Expected a rational friction, or one over t such as 3/t, but got {friction}."
+    try:
+        rows = [list(r) for r in (data.tolist() if hasattr(data, "tolist") else data)]
+    except TypeError as error:
+        raise ShapeError(f"Expected a matrix as data but got {data!r}.") from error
+    if not rows or any(len(r) != count for r in rows):
+        raise ShapeError(
+            f"Expected data with {count} columns, one for each component, but got rows of lengths "
+            f"{sorted({len(r) for r in rows})}."
         )
-
-    def moved(index: Array) -> Array:
-        out = np.where(index == D, size, index)
-        return np.where(index > D, index - D - 1 + size + 1, out)
-
-    controls = replace(
-        fields, size=size, component=fields.component + D, index=moved(fields.index), frozen=0
-    )
-    tau = over_time if decaying else friction
-    # the drift times q, and times t for a friction over t: the same curves, polynomial fields
-    p, q = int(tau.p), int(tau.q)
-    lift = [2 * D] if decaying else []
-    rows = [(j, q, [D + j, *lift]) for j in range(D)]
-    if p:
-        rows += [(D + j, -p, [D + j]) for j in range(D)]
-    rows.append((2 * D, q, lift or [size]))
-    drift = _single(size, rows, 0)
-    names = {s.name for s in system.variables}
-    velocities = tuple(_fresh(f"d{s.name}", names) for s in system.variables)
-    return System(
-        _joined([controls, drift], size, 0),
-        (*system.variables, *velocities, _fresh("t", names)),
-        controls.count,
-    )
-
-
-def _fresh(name: str, taken: set[str]) -> sp.Symbol:
-    while name in taken:
-        name += "_"
-    return sp.Symbol(name, real=True)
+    try:
+        exact = [
+            [sp.Rational(str(v)) if isinstance(v, float) else sp.Rational(v) for v in row]
+            for row in rows
+        ]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"Expected rational numbers as data: {error}.") from error
+    if any(not v.is_finite for row in exact for v in row):
+        raise DataError("The data contain entries that are not finite.")
+    return exact

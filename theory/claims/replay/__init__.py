@@ -21,6 +21,7 @@ from theory.claims.replay.facts import (
     at_precision,
     undefined,
 )
+from theory.claims.replay.questions import Answer, Relation, relations_of
 from theory.claims.replay.steps import (
     established,
     inside,
@@ -39,7 +40,7 @@ from theory.claims.replay.terms import (
     written_out,
 )
 
-__all__ = ["Rejected", "digest", "replay"]
+__all__ = ["Rejected", "conditions_of", "digest", "replay"]
 
 _HOLDS = {"==": (0,), "!=": (2, -2), ">=": (0, 1, 2), ">": (2,)}
 _FAILS = {"==": (2, -2), "!=": (0,), ">=": (-2,), ">": (0, -1, -2)}
@@ -77,12 +78,14 @@ def replay(record: Mapping[str, Any]) -> str:
         sealed = {k: v for k, v in record.items() if k != "seal"}
         demand(record["seal"] == digest(sealed), "the seal is broken")
         demand(of_known_arity(proof), "an operation of a wrong number of terms")
-        demand(verdict in ("PROVED", "REFUTED") and claim["operator"] in _HOLDS, "no verdict")
-        if verdict == "PROVED":
-            _proved(read(claim), proof)
+        demand(verdict in ("PROVED", "REFUTED"), "no verdict")
+        if "ask" in claim:
+            _answered(relations_of(claim, proof["hints"]), verdict, proof)
+        elif verdict == "PROVED":
+            demand_proved(read(claim), proof)
             _somewhere(read(claim), proof["somewhere"])
         else:
-            _refuted(read(claim), proof)
+            demand_refuted(read(claim), proof)
     except Rejected:
         raise
     except (
@@ -100,8 +103,36 @@ def replay(record: Mapping[str, Any]) -> str:
     return str(verdict)
 
 
+def _answered(answer: Answer, verdict: str, proof: Mapping[str, Any]) -> None:
+    demand(len(proof["given"]) == len(answer.given), "a premise is left out")
+    for relation, part in zip(answer.given, proof["given"], strict=True):
+        _relation_proved(relation, part)
+    if verdict == "PROVED":
+        chosen = answer.alternatives[proof["alternative"]]
+        demand(len(proof["parts"]) == len(chosen), "a relation is left out")
+        for relation, part in zip(chosen, proof["parts"], strict=True):
+            _relation_proved(relation, part)
+        return
+    demand(answer.refutable, "off the restriction there are no counterexamples")
+    demand(len(proof["parts"]) == len(answer.alternatives), "an alternative is left out")
+    for relations, (i, part) in zip(answer.alternatives, proof["parts"], strict=True):
+        demand(not relations[i].get("smooth"), "a counterexample to smoothness")
+        demand_refuted(read(relations[i]), part)
+
+
+def _relation_proved(relation: Relation, proof: Mapping[str, Any]) -> None:
+    claim = read(relation)
+    if relation.get("smooth"):
+        context = established(domain_of(claim), proof["steps"])
+        demand(context.regular(claim["left"]), "a function may have no value somewhere")
+        return
+    demand_proved(claim, proof)
+    _somewhere(claim, proof["somewhere"])
+
+
 def read(claim: Mapping[str, Any]) -> dict[str, Any]:
-    """The claim in the basic functions."""
+    """The relation in the basic functions."""
+    demand(claim["operator"] in _HOLDS, "no relation")
     ranges = {
         x: [None if e is None else written_out(e) for e in r[:2]] + r[2:]
         for x, r in claim["ranges"].items()
@@ -158,6 +189,20 @@ def holds_everywhere(proof: Mapping[str, Any]) -> bool:
     return bool(proof["everywhere"]) and all(e is not None and holds_everywhere(e) for e in ends)
 
 
+def conditions_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an accepted certificate leaves open."""
+    if record["verdict"] == "REFUTED":
+        return ()
+    match record["claim"].get("ask"):
+        case None:
+            return () if holds_everywhere(record["proof"]) else ("both sides are defined",)
+        case "conserved":
+            return ("the flow stays where the law has a value",)
+        case "mirror_potential":
+            return ("the second derivative has a value",)
+    return ()
+
+
 def is_about_nothing(claim: Mapping[str, Any]) -> bool:
     """Whether a side has no value anywhere, and neither at the closed ends."""
     where = Context(claim["ranges"])
@@ -165,7 +210,7 @@ def is_about_nothing(claim: Mapping[str, Any]) -> bool:
     return gone and all(is_about_nothing(at_end(claim, i)) for i in range(len(claim["closed"])))
 
 
-def _proved(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
+def demand_proved(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
     left, right = claim["left"], claim["right"]
     context = established(domain_of(claim), proof["steps"])
     fact = context.sign(add(left, mul(-1, right)))
@@ -177,7 +222,7 @@ def _proved(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
     for i, end in enumerate(proof["ends"]):
         there = at_end(claim, i)
         if end is not None:
-            _proved(there, end)
+            demand_proved(there, end)
             continue
         gone = is_about_nothing(there) and not proof["everywhere"]
         demand(gone, f"the sides have values at {claim['closed'][i]}")
@@ -195,7 +240,7 @@ def has_value(t: Term) -> bool:
     return not variables(t) and bool(at_precision(BITS[1], t, {}).is_finite())
 
 
-def _refuted(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
+def demand_refuted(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
     left, right, ranges = claim["left"], claim["right"], claim["ranges"]
     point = {x: written_out(value) for x, value in proof["point"].items()}
     context = established(Context({}), proof["steps"])
