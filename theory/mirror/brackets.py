@@ -61,8 +61,12 @@ def all_zero(
             verdict = Verdict(Status.UNDECIDED, str(error))
         if verdict.refuted:
             return replace(verdict, method=f"{name} is not zero: {verdict.method}")
+        if verdict.undecided and sp.expand_mul(e) == 0:
+            # exponentials of large multiples are atoms here, and powers in the normal form
+            verdict = Verdict(Status.PROVED, "products multiplied out")
         if verdict.undecided:
-            undecided = undecided or replace(verdict, method=f"{name}: {verdict.method}")
+            if undecided is None:
+                undecided = replace(verdict, method=f"{name}: {verdict.method}")
         reasons.add(verdict.method)
     if undecided is not None:
         return undecided

@@ -22,7 +22,7 @@ from theory.flow.coupled import CoupledModel
 from theory.flow.coupled_laws import coupled_laws
 from theory.mirror.brackets import all_zero, gradient_fields
 
-__all__ = ["Leaf", "find_leaf", "given_leaf", "known_laws"]
+__all__ = ["Leaf", "find_leaf", "given_leaf", "known_laws", "stay_at_zero"]
 
 _TRIES = 200
 _OPEN = Verdict(Status.UNDECIDED, "not checked")
@@ -48,6 +48,33 @@ class Leaf:
     def at(self, e: sp.Expr) -> sp.Expr:
         """An expression in the parameters, in q."""
         return e.xreplace(dict(self.embedding))
+
+
+def stay_at_zero(model: CoupledModel, start: Mapping[sp.Symbol, sp.Expr]) -> tuple[sp.Symbol, ...]:
+    """The parameters that start at zero and stay there, whatever the loss and the data.
+
+    Examples
+    --------
+    >>> from theory.flow.coupled import Coupled
+    >>> model = Coupled(["u**2 + z**2*v", "v**2 + u*z"], "u, v, z")
+    >>> u, v, z = model.parameters
+    >>> stay_at_zero(model, {u: sp.S.One, v: sp.S.One, z: sp.S.Zero})
+    ()
+    >>> stay_at_zero(Coupled("u**2 + z**2*v, v**2", "u, v, z"), {u: 1, v: 1, z: sp.S.Zero})
+    (z,)
+    """
+    zeros = [s for s in model.parameters if start[s] == 0]
+    while zeros:
+        there = dict.fromkeys(zeros, sp.S.Zero)
+        moving = [
+            s
+            for s in zeros
+            if any(sp.expand(sp.diff(g, s).xreplace(there)) != 0 for g in model.components)
+        ]
+        if not moving:
+            return tuple(zeros)
+        zeros = [s for s in zeros if s not in moving]
+    return ()
 
 
 def known_laws(model: CoupledModel) -> tuple[sp.Expr, ...]:

@@ -1,29 +1,44 @@
 r"""Is a coupled parametrization a mirror flow, a time-warped one, or none, from a given start?
 
-The gradient fields commute: a mirror flow. At the start, exactly: the condition for a warp in the
-frame of the gradient fields, and whether the metric changes while x stands still; either failure
-excludes every potential and warp. On a leaf with coordinates: identities, proved or refuted.
+The gradient fields commute: a mirror flow. They do so after a common scaling: a time-warped one.
+At the start, exactly: what excludes every potential and warp. Where the answer depends on the leaf
+through the start, and for closed forms, the leaf is parametrized.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
 
-from theory.errors import DomainError, ShapeError, StartError, UnsupportedFormula
-from theory.exact.assumptions import Ranges
-from theory.exact.initial_data import read_number
+from theory.errors import DomainError, ShapeError, StartError
+from theory.exact.guard import proposal
 from theory.exact.verdict import Certificate, Status, Verdict
-from theory.exact.zero import is_zero
 from theory.flow.coupled import CoupledModel
-from theory.mirror.brackets import bracket, commuting, gradient_fields
-from theory.mirror.leaf import Leaf, find_leaf, given_leaf, known_laws
+from theory.mirror.brackets import commuting
+from theory.mirror.exact_start import (
+    WithNumbers,
+    coordinate_value,
+    read_start,
+    require_full_rank,
+)
+from theory.mirror.frame import (
+    conformal,
+    exactly_zero,
+    excluded_at,
+    fills,
+    scaled_fields_commute,
+    slopes_at,
+)
+from theory.mirror.leaf import Leaf, find_leaf, given_leaf, known_laws, stay_at_zero
 from theory.mirror.warp import coordinate_structure, simpler
 
 __all__ = ["Structure", "structure"]
+
+_NEAR = 8
+"""Points near the start at which the conditions are tried."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,9 @@ class Structure:
         $\nabla F$ in q, up to constants.
     potential : sympy.Expr or None
         F in q, up to affine terms.
+    slopes : tuple of sympy.Expr or None
+        $\psi_i = V_i\log c$ in the parameters, with which $[V_i, V_j] = \psi_iV_j - \psi_jV_i$
+        on every leaf.
     certificates : tuple of Certificate
     note : str
         What is missing, and why.
@@ -60,6 +78,7 @@ class Structure:
     warp: sp.Expr | None = None
     dual: tuple[sp.Expr, ...] | None = None
     potential: sp.Expr | None = None
+    slopes: tuple[sp.Expr, ...] | None = None
     certificates: tuple[Certificate, ...] = ()
     note: str = ""
 
@@ -83,6 +102,7 @@ def structure(
     *,
     leaf: Mapping[Any, Any] | None = None,
     laws: Sequence[sp.Expr] | None = None,
+    seconds: float = 20.0,
 ) -> Structure:
     r"""Decide whether the flow of x from a start is a mirror flow, a time-warped one, or none.
 
@@ -96,9 +116,14 @@ def structure(
         The leaf in d coordinates of your own; that the flow stays on it is proved first.
     laws : sequence of sympy.Expr, optional
         Conservation laws to find the leaf with; searched for unless given.
+    seconds : float
+        CPU time for the computation on the leaf, which gives the closed forms. What is decided
+        without a leaf does not depend on it.
 
     Raises
     ------
+    FormulaError
+        For components that are constant, or functions of each other.
     StartError
         For a start that is incomplete, and where x cannot move in all directions.
 
@@ -117,33 +142,152 @@ def structure(
         )
     if start is None and leaf is None:
         raise StartError("Expected a start: which leaf the flow is on decides its structure.")
-    point = None
-    at: dict[sp.Symbol, sp.Expr] = {}
-    made, note = None, ""
+    if not seconds > 0:
+        raise DomainError(f"Expected seconds > 0 but got seconds = {seconds!r}.")
     if leaf is not None:
-        made = given_leaf(model, leaf)
-        if start is not None:
-            at = {s: _number(s, start) for s in made.coordinates}
-            point = {s: made.embedding[s].xreplace(at) for s in model.parameters}
-            point = None if any(e.free_symbols for e in point.values()) else point
-    elif start is not None:
-        point, model = _read_start(model, start)
-    if point is not None:
-        _require_full_rank(model, point)
+        return _given(model, leaf, start, seconds)
+    assert start is not None
+    point, model = read_start(model, start)
+    require_full_rank(model, point)
+    zeros = stay_at_zero(model, point)
+    if zeros:
+        formulas = tuple(g.xreplace(dict.fromkeys(zeros, sp.S.Zero)) for g in model.components)
+        used = set().union(*(g.free_symbols for g in formulas))
+        kept = [(s, p) for s, p in zip(model.parameters, model.rates, strict=True) if s in used]
+        # what no component contains any more does not move
+        fixed = {s: point[s] for s in model.parameters if s not in used}
+        ranges = {s: r for s, r in model.ranges.items() if s in used}
+        smaller = WithNumbers(
+            formulas, tuple(s for s, _ in kept), tuple(p for _, p in kept), ranges
+        )
+        found = _from_point(smaller, {s: point[s] for s, _ in kept}, laws, seconds)
+        if found.embedding is None:
+            return found
+        return replace(found, embedding={**found.embedding, **fixed})
+    return _from_point(model, point, laws, seconds)
+
+
+def _given(
+    model: CoupledModel,
+    leaf: Mapping[Any, Any],
+    start: Mapping[Any, Any] | None,
+    seconds: float,
+) -> Structure:
+    made = given_leaf(model, leaf)
+    at: dict[sp.Symbol, sp.Expr] = {}
     known = commuting(model)
-    if known.refuted and point is not None:
-        verdict = _at_start(model, point)
-        if verdict is not None:
-            return Structure("none", verdict)
-    if made is None:
-        assert point is not None
-        made, note = _leaf(model, point, laws)
-        at = point
+    if start is not None:
+        at = {s: coordinate_value(s, start) for s in made.coordinates}
+        point = {s: made.embedding[s].xreplace(at) for s in model.parameters}
+        if not any(e.free_symbols for e in point.values()):
+            require_full_rank(model, point)
+            verdict = None if known.proved else excluded_at(model, point)
+            if verdict is not None:
+                return Structure("none", verdict)
+    found = proposal(_on_leaf, model, made, known, at, seconds=seconds)
+    proved = Structure("mirror", known) if known.proved else None
+    return _combined(proved, found)
+
+
+def _combined(proved: Structure | None, found: Structure | None) -> Structure:
+    """What is proved in the parameters, with the closed forms that were found on the leaf."""
+    if found is None:
+        note = "the computation on the leaf did not end in its time; give more with seconds=..."
+        found = Structure("undecided", Verdict(Status.UNDECIDED, note))
+    if proved is None:
+        return found
+    if found.kind == "undecided":
+        text = found.note or found.verdict.method
+        return replace(proved, note="; ".join(t for t in (proved.note, text) if t))
+    if found.kind != proved.kind:
+        raise ArithmeticError(
+            f"The flow is proved to be {proved.kind}, and on its leaf to be {found.kind}: one of "
+            "the two is a mistake of the program. Please report the formulas and the start."
+        )
+    return replace(found, verdict=proved.verdict, slopes=proved.slopes)
+
+
+def _from_point(
+    model: CoupledModel,
+    point: dict[sp.Symbol, sp.Expr],
+    laws: Sequence[sp.Expr] | None,
+    seconds: float,
+) -> Structure:
+    known = commuting(model)
+    proved: Structure | None = None
+    if known.proved:
+        proved = Structure("mirror", known)
+    elif len(model.components) > 1:
+        excluded = excluded_at(model, point)
+        if excluded is not None:
+            return Structure("none", excluded)
+        proved = _everywhere(model, point)
+        if proved is not None and proved.kind == "none":
+            return proved
+    found = proposal(_through, model, point, known, laws, seconds=seconds)
+    return _combined(proved, found)
+
+
+def _everywhere(model: CoupledModel, point: dict[sp.Symbol, sp.Expr]) -> Structure | None:
+    """What identities in the parameters say, without the leaf; None when it depends on the leaf."""
+    # a warp whose differential vanishes at the start may be constant on this leaf
+    moves = any(exactly_zero(e) is False for e in slopes_at(model, point))
+    scaled = scaled_fields_commute(model, point) if moves else None
+    if scaled is not None and scaled[0].proved:
+        text = "the gradient fields commute after a common scaling, which is not constant"
+        verdict = Verdict(Status.PROVED, f"{text} ({scaled[0].method})")
+        return Structure("warped", verdict, slopes=scaled[1])
+    same = conformal(model, point)
+    if same is not None and (moves or same[1]):
+        x = sp.Matrix(model.components)
+        K = model.metric().xreplace(point)
+        return Structure(
+            "mirror" if same[1] else "warped",
+            same[0],
+            x=tuple(x),
+            warp=sp.S.One if same[1] else model.metric()[0, 0] / K[0, 0],
+            dual=tuple(K.inv() * x),
+            potential=(x.T * K.inv() * x)[0] / 2,
+            note="x, the warp and the potential are in the parameters",
+        )
+    if fills(model, point):
+        # the start reaches a neighborhood of itself: the conditions hold there identically or not
+        for k in range(1, _NEAR):
+            near = {
+                s: v
+                + sp.Rational(k * (-1) ** (i // (k % 3 + 1)), 97 + 10 * i) * (abs(v) if v else 1)
+                for i, (s, v) in enumerate(point.items())
+            }
+            excluded = _excluded_or_none(model, near)
+            if excluded is not None:
+                return Structure("none", excluded)
+    return None
+
+
+def _excluded_or_none(model: CoupledModel, point: dict[sp.Symbol, sp.Expr]) -> Verdict | None:
+    det = model.metric().xreplace(point).det()
+    if det.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I) or exactly_zero(det) is not False:
+        return None
+    found = excluded_at(model, point)
+    if found is None:
+        return None
+    text = found.method.replace("at the start", "at a point near the start")
+    return replace(found, method=text)
+
+
+def _through(
+    model: CoupledModel,
+    point: dict[sp.Symbol, sp.Expr],
+    known: Verdict,
+    laws: Sequence[sp.Expr] | None,
+) -> Structure:
+    """The structure on the leaf through a point, with closed forms."""
+    made, note = _leaf(model, point, laws)
     if made is None:
         if known.proved:
             return Structure("mirror", known, note=note)
         return Structure("undecided", Verdict(Status.UNDECIDED, f"{known.method}; {note}"))
-    return _on_leaf(model, made, known, {s: at[s] for s in made.coordinates if s in at})
+    return _on_leaf(model, made, known, {s: point[s] for s in made.coordinates})
 
 
 def _leaf(
@@ -182,13 +326,9 @@ def _on_leaf(
     ranges = {s: r for s, r in model.ranges.items() if s in q}
     found = coordinate_structure(omega, x, q, ranges, at)
     kind, verdict = found.kind, found.verdict
-    if known.proved:
+    if known.proved and kind in ("mirror", "undecided"):
         # commuting fields: the closed form was only for the potential
         kind, verdict = "mirror", known
-        if found.kind not in ("mirror", "undecided"):
-            raise ArithmeticError(
-                "The fields commute, and the metric on the leaf is not a mirror flow."
-            )
     if not leaf.certificate.proved and not known.proved:
         return Structure("undecided", leaf.certificate.verdict, q, leaf.embedding, x)
     note = ""
@@ -200,161 +340,5 @@ def _on_leaf(
         note = "the potential exists; it was not integrated in closed form, its gradient was"
     return Structure(
         kind, verdict, q, leaf.embedding, x, found.warp, found.dual, found.potential,
-        (leaf.certificate, *found.certificates), note,
+        certificates=(leaf.certificate, *found.certificates), note=note,
     )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class _WithNumbers(CoupledModel):
-    """A model whose constants have values."""
-
-    formulas: tuple[sp.Expr, ...]
-    parameters: tuple[sp.Symbol, ...]
-    rates: tuple[sp.Expr, ...]
-    ranges: Ranges
-
-    @property
-    def components(self) -> tuple[sp.Expr, ...]:
-        return self.formulas
-
-
-def _read_start(
-    model: CoupledModel, start: Mapping[Any, Any]
-) -> tuple[dict[sp.Symbol, sp.Expr], CoupledModel]:
-    if not isinstance(start, Mapping):
-        raise StartError(f"Expected the start as a mapping from parameters but got {start!r}.")
-    by_name = {str(getattr(k, "name", k)): v for k, v in start.items()}
-    wanted = (*model.parameters, *model.constants)
-    names = {s.name for s in wanted}
-    missing = [s.name for s in model.parameters if s.name not in by_name]
-    unknown = sorted(set(by_name) - names)
-    if missing or unknown:
-        raise StartError(
-            f"The start misses {', '.join(missing) or 'nothing'} and has the unknown names "
-            f"{', '.join(unknown) or 'none'}."
-        )
-    if len(by_name) < len(names):
-        raise StartError(
-            f"Expected numbers for the constants too: {', '.join(s.name for s in model.constants)}."
-        )
-    point = {}
-    for s in wanted:
-        value = by_name[s.name]
-        if isinstance(value, sp.Expr) and value.free_symbols:
-            raise StartError(f"Expected an exact number for {s} but got {value}.")
-        number = read_number(value, s.name)
-        if (s.is_positive and not number.is_positive) or (s.is_negative and not number.is_negative):
-            raise StartError(f"The start {s} = {number} contradicts the assumptions on {s}.")
-        point[s] = number
-    if not model.constants:
-        return point, model
-    values = {s: point.pop(s) for s in model.constants}
-    ranges = {s: r for s, r in model.ranges.items() if s in point}
-    formulas = tuple(e.xreplace(values) for e in model.components)
-    rates = tuple(e.xreplace(values) for e in model.rates)
-    return point, _WithNumbers(formulas, model.parameters, rates, ranges)
-
-
-def _number(s: sp.Symbol, start: Mapping[Any, Any]) -> sp.Expr:
-    by_name = {str(getattr(k, "name", k)): v for k, v in start.items()}
-    if s.name not in by_name:
-        raise StartError(f"The start misses the coordinate {s.name} of the leaf.")
-    return read_number(by_name[s.name], s.name)
-
-
-def _exactly_zero(e: sp.Expr) -> bool | None:
-    """Whether a number is zero: True and False are proved."""
-    if e.is_Rational:
-        return bool(e == 0)
-    try:
-        verdict = is_zero(e)
-    except (DomainError, UnsupportedFormula):
-        return None
-    return True if verdict.proved else False if verdict.refuted else None
-
-
-def _require_full_rank(model: CoupledModel, point: dict[sp.Symbol, sp.Expr]) -> None:
-    det = model.metric().xreplace(point).det()
-    if det.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
-        raise StartError("The components are not differentiable at the start.")
-    if _exactly_zero(det) is not False:
-        raise StartError(
-            "Expected a start at which x can move in all directions, but the Jacobian of the "
-            "components does not have full rank there; move the start a little."
-        )
-
-
-def _at_start(model: CoupledModel, point: dict[sp.Symbol, sp.Expr]) -> Verdict | None:
-    r"""A reason, exact at the start, why no potential and no warp exists; None if there is none.
-
-    Along $V_l$ the identity $c(\theta)M^{-1} = \nabla^2F(x(\theta))$ gives, with
-    $\partial_k = \sum_l H_{kl}V_l$ and $\varphi_k = \partial_k\log c$, that
-    $H_{ij}\varphi_k + \partial_kH_{ij}$ is symmetric in all indices, also for c of the parameters.
-    """
-    d, symbols = len(model.components), model.parameters
-    fields = gradient_fields(model)
-    metric = model.metric()
-    M = metric.xreplace(point)
-    H = M.inv()
-    V = [f.xreplace(point) for f in fields]
-    gradients = [metric.diff(s).xreplace(point) for s in symbols]
-
-    def along(direction: sp.Matrix) -> sp.Matrix:
-        out = sp.zeros(d, d)
-        for step, g in zip(direction, gradients, strict=True):
-            out += step * g
-        return out
-
-    witness = {s.name: str(v) for s, v in point.items()}
-    if d > 1:
-        by_field = [along(v) for v in V]
-        D = [_combined([H[k, m] for m in range(d)], by_field) for k in range(d)]
-        divergence = [sum(D[j][j, m] for j in range(d)) for m in range(d)]
-        phi = [
-            ((H * D[k]).trace() - sum(H[k, m] * divergence[m] for m in range(d))) / (d - 1)
-            for k in range(d)
-        ]
-        DH = [-H * D[k] * H for k in range(d)]
-        for i in range(d):
-            for j in range(d):
-                for k in range(j + 1, d):
-                    gap = H[i, j] * phi[k] - H[i, k] * phi[j] - DH[j][i, k] + DH[k][i, j]
-                    if _exactly_zero(gap) is False:
-                        return Verdict(
-                            Status.REFUTED,
-                            f"the condition for a warp fails at the start: its entry "
-                            f"({i + 1}, {j + 1}, {k + 1}) is {gap}",
-                            witness=witness,
-                        )
-    J = model.jacobian().xreplace(point)
-    for i in range(d):
-        for j in range(i + 1, d):
-            B = bracket(fields[i], fields[j], symbols).xreplace(point)
-            coefficients = H * J * B
-            vertical = B - _combined(list(coefficients), V)
-            if all(_exactly_zero(e) is not False for e in vertical):
-                continue
-            change = along(vertical)
-            if _proportional(change, M) is False:
-                return Verdict(
-                    Status.REFUTED,
-                    f"[V{i + 1}, V{j + 1}] moves the parameters in a direction in which x stands "
-                    "still and the metric changes its shape, so that x does not determine it",
-                    witness=witness,
-                )
-    return None
-
-
-def _combined(coefficients: list[sp.Expr], matrices: Sequence[sp.Matrix]) -> sp.Matrix:
-    out = sp.zeros(*matrices[0].shape)
-    for c, m in zip(coefficients, matrices, strict=True):
-        out += c * m
-    return out
-
-
-def _proportional(change: sp.Matrix, M: sp.Matrix) -> bool | None:
-    """Whether a matrix is a multiple of M, whose first entry is not zero."""
-    answers = [_exactly_zero(e * M[0, 0] - change[0, 0] * m) for e, m in zip(change, M)]
-    if any(a is False for a in answers):
-        return False
-    return True if all(answers) else None
