@@ -6,6 +6,7 @@ x is a mirror flow for every loss and every start at which x can move in all dir
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import sympy as sp
@@ -16,7 +17,9 @@ from theory.exact.verdict import Status, Verdict
 from theory.exact.zero import is_zero
 from theory.flow.coupled import CoupledModel
 
-__all__ = ["all_zero", "bracket", "commuting", "gradient_fields"]
+__all__ = ["all_zero", "bracket", "commuting", "gradient_fields", "straightened"]
+
+_ENTIRE = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh)
 
 
 def gradient_fields(model: CoupledModel) -> list[sp.Matrix]:
@@ -52,6 +55,7 @@ def all_zero(
     """
     undecided = None
     reasons = set()
+    claims, change = straightened(claims, ranges)
     for name, e in claims:
         if e == 0:
             continue
@@ -60,17 +64,77 @@ def all_zero(
         except (DomainError, UnsupportedFormula) as error:
             verdict = Verdict(Status.UNDECIDED, str(error))
         if verdict.refuted:
-            return replace(verdict, method=f"{name} is not zero: {verdict.method}")
+            witness = _back(verdict.witness, change)
+            return replace(verdict, method=f"{name} is not zero: {verdict.method}", witness=witness)
         if verdict.undecided and sp.expand_mul(e) == 0:
             # exponentials of large multiples are atoms here, and powers in the normal form
             verdict = Verdict(Status.PROVED, "products multiplied out")
-        if verdict.undecided:
-            if undecided is None:
-                undecided = replace(verdict, method=f"{name}: {verdict.method}")
+        if verdict.undecided and undecided is None:
+            undecided = replace(verdict, method=f"{name}: {verdict.method}")
         reasons.add(verdict.method)
     if undecided is not None:
         return undecided
     return Verdict(Status.PROVED, "; ".join(sorted(reasons)) or "all entries cancel")
+
+
+def straightened(
+    claims: list[tuple[str, sp.Expr]], ranges: Ranges | None = None
+) -> tuple[list[tuple[str, sp.Expr]], dict[sp.Symbol, sp.Expr]]:
+    r"""The claims in variables in which the arguments of exponentials and sines are symbols.
+
+    An invertible linear change of the variables does not touch whether an identity holds, and
+    $e^{(84p + 13q)/85}$ has the degree 84 in the roots that a normal form would take.
+
+    Examples
+    --------
+    >>> p, q = sp.symbols("p q", real=True)
+    >>> ((_, e),), change = straightened([("", sp.exp(84 * p + 13 * q) - p)])
+    >>> len(e.args), e.atoms(sp.exp).pop().args[0].is_Symbol
+    (3, True)
+    """
+    free = set().union(*(e.free_symbols for _, e in claims)) if claims else set()
+    lines = {a.args[0] for _, e in claims for a in e.atoms(*_ENTIRE)}
+    # a sign or an interval belongs to one variable
+    moved = sorted(
+        (s for s in free if s.is_extended_nonnegative is None and s.is_extended_nonpositive is None
+         and s.is_integer is None and s.is_real and s not in (ranges or {})),
+        key=lambda s: s.name,
+    )  # fmt: skip
+    rows: list[list[sp.Expr]] = []
+    for line in sorted(lines, key=sp.default_sort_key):
+        slopes = [sp.diff(line, s) for s in moved]
+        linear = all(v.is_Rational for v in slopes) and sum(v != 0 for v in slopes) > 1
+        if linear and sp.Matrix([*rows, slopes]).rank() > len(rows):
+            rows.append(slopes)
+    if not rows:
+        return claims, {}
+    for k in range(len(moved)):
+        unit = [sp.Integer(int(i == k)) for i in range(len(moved))]
+        if sp.Matrix([*rows, unit]).rank() > len(rows):
+            rows.append(unit)
+    fresh = [sp.Dummy(s.name, real=True) for s in moved]
+    values = sp.Matrix(rows).inv() * sp.Matrix(fresh)
+    change = dict(zip(moved, values, strict=True))
+    # the arguments first: written out, they collapse to symbols
+    return [(name, _changed(e, change)) for name, e in claims], change
+
+
+def _back(
+    witness: Mapping[str, str] | None, change: Mapping[sp.Symbol, sp.Expr]
+) -> dict[str, str] | None:
+    """A point in the variables of the question."""
+    if witness is None or not change:
+        return None if witness is None else dict(witness)
+    fresh = {s for e in change.values() for s in e.free_symbols}
+    # a variable that the failing claim does not contain may have any value
+    values = {s: sp.Rational(witness.get(s.name, "0")) for s in fresh}
+    moved = {s.name: str(e.xreplace(values)) for s, e in change.items()}
+    return {**witness, **moved}
+
+
+def _changed(e: sp.Expr, change: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
+    parts = {a: a.func(sp.expand(a.args[0].xreplace(change))) for a in e.atoms(*_ENTIRE)}
+    return e.xreplace(parts).xreplace(change)
 
 
 def commuting(model: CoupledModel) -> Verdict:

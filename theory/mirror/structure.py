@@ -7,13 +7,14 @@ through the start, and for closed forms, the leaf is parametrized.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
 
 from theory.errors import DomainError, ShapeError, StartError
+from theory.exact.budget import time_budget
 from theory.exact.guard import proposal
 from theory.exact.verdict import Certificate, Status, Verdict
 from theory.flow.coupled import CoupledModel
@@ -184,7 +185,7 @@ def _given(
             verdict = None if known.proved else excluded_at(model, point)
             if verdict is not None:
                 return Structure("none", verdict)
-    found = proposal(_on_leaf, model, made, known, at, seconds=seconds)
+    found = proposal(_within, seconds, _on_leaf, model, made, known, at, seconds=seconds)
     proved = Structure("mirror", known) if known.proved else None
     return _combined(proved, found)
 
@@ -224,7 +225,7 @@ def _from_point(
         proved = _everywhere(model, point)
         if proved is not None and proved.kind == "none":
             return proved
-    found = proposal(_through, model, point, known, laws, seconds=seconds)
+    found = proposal(_within, seconds, _through, model, point, known, laws, seconds=seconds)
     return _combined(proved, found)
 
 
@@ -250,7 +251,8 @@ def _everywhere(model: CoupledModel, point: dict[sp.Symbol, sp.Expr]) -> Structu
             potential=(x.T * K.inv() * x)[0] / 2,
             note="x, the warp and the potential are in the parameters",
         )
-    if fills(model, point):
+    rational = all(e.is_Rational for e in model.metric().xreplace(point))
+    if rational and fills(model, point):
         # the start reaches a neighborhood of itself: the conditions hold there identically or not
         for k in range(1, _NEAR):
             near = {
@@ -273,6 +275,12 @@ def _excluded_or_none(model: CoupledModel, point: dict[sp.Symbol, sp.Expr]) -> V
         return None
     text = found.method.replace("at the start", "at a point near the start")
     return replace(found, method=text)
+
+
+def _within(seconds: float, function: Callable[..., Structure], *arguments: Any) -> Structure:
+    # the limit of a worker does not count what its own workers take; the budget does
+    with time_budget(seconds):
+        return function(*arguments)
 
 
 def _through(
