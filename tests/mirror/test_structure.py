@@ -157,8 +157,98 @@ def test_slopes_of_the_warp_are_its_derivatives_along_the_fields(which):
     V, B = _bracket(model, 0, 1)
     gap = B - found.slopes[0] * V[1] + found.slopes[1] * V[0]
     for shift in (0, sp.Rational(1, 7), sp.Rational(-3, 11)):
-        at = dict(zip(sorted(found.warp.free_symbols, key=str), (1, 2, 3, 1), strict=True))
-    assert found.warp.xreplace(at) == 1
+        at = {s: v + shift * (k + 1) for k, (s, v) in enumerate(start.items())}
+        assert sp.simplify(gap.xreplace(at)).is_zero_matrix
+
+
+# -- starts where the fields depend on each other, and components that are no predictor ------------
+
+
+def flow(formulas, names, **kind):
+    return th.GradientFlow(th.Coupled(formulas, names, **kind))
+
+
+@pytest.mark.parametrize(
+    ("formulas", "start"),
+    [
+        ("u*v, u*w", {"u": 0, "v": 1, "w": 2}),
+        ("u**2, v**2", {"u": 0, "v": 1}),
+        ("u*v, u*w", {"u": 0, "v": 0, "w": 0}),
+        ("u**2 - v**2, 2*u*v", {"u": 0, "v": 0}),
+    ],
+)
+def test_a_start_where_x_cannot_move_in_all_directions_is_refused(formulas, start):
+    with pytest.raises(StartError, match="full rank at"):
+        flow(formulas, list(start)).structure(start)
+
+
+@pytest.mark.parametrize(
+    ("formulas", "match"),
+    [
+        ("u*v, 3", "Component 2 is the constant 3"),
+        ("u*v, 2*u*v", "functions of each other"),
+        ("u*v, (u*v)**2 + exp(u*v)", "functions of each other"),
+    ],
+)
+def test_components_that_never_span_are_refused_whatever_the_start(formulas, match):
+    with pytest.raises(FormulaError, match=match):
+        flow(formulas, "u, v").structure({"u": 1, "v": 2})
+
+
+def test_more_components_than_parameters_are_refused():
+    with pytest.raises(ShapeError, match="3 components and only 2 parameters"):
+        flow("u, v, u*v", "u, v").structure({"u": 1, "v": 2})
+
+
+@pytest.mark.parametrize(
+    ("start", "match"),
+    [
+        ({"u": 1, "v": 2}, "misses w"),
+        ({"u": 1, "v": 2, "w": 1, "q": 1}, "unknown names q"),
+        ({"u": float("nan"), "v": 2, "w": 1}, "u"),
+        ({"u": float("inf"), "v": 2, "w": 1}, "u"),
+        ({"u": sp.Symbol("k"), "v": 2, "w": 1}, "exact number for u"),
+        (None, "Expected a start"),
+    ],
+)
+def test_bad_starts_are_refused(start, match):
+    with pytest.raises(th.TheoryError, match=match):
+        flow("u*v, u*w", "u, v, w").structure(start)
+
+
+def test_time_must_be_positive():
+    with pytest.raises(DomainError, match="seconds = 0"):
+        flow("u*v, u*w", "u, v, w").structure({"u": 1, "v": 2, "w": 1}, seconds=0)
+
+
+# -- what depends on the leaf ----------------------------------------------------------------------
+
+
+def test_one_component_is_a_mirror_flow_from_every_start():
+    cases = {"u*v*w + u**3": "u, v, w", "exp(u*v)": "u, v", "u/(1 + v**2)": "u, v"}
+    for formula, names in cases.items():
+        start = {n: k + 1 for k, n in enumerate(names.split(", "))}
+        assert flow([formula], names).structure(start, seconds=0.5).kind == "mirror"
+
+
+def test_fields_that_commute_on_one_leaf_only():
+    # z stays zero, and without it the fields commute; beside that leaf they do not
+    model = flow("u**2 + z**2*v, v**2 + z**2*u**2", "u, v, z")
+    assert model.structure({"u": 1, "v": 2, "z": 0}).kind == "mirror"
+    assert model.structure({"u": 1, "v": 2, "z": 1}).kind == "none"
+
+
+def test_a_parameter_that_leaves_zero_is_not_dropped():
+    model = flow("u*z + u**2, v**2 + z*v", "u, v, z")
+    assert model.structure({"u": 1, "v": 2, "z": 0}, seconds=0.5).kind != "mirror"
+
+
+def test_reachable_sets_larger_than_x_with_a_warp_of_the_parameters():
+    # complex numbers: |p|^2 - |q|^2 is the only law of four parameters
+    start = {"a": 1, "b": 2, "p": 3, "q": 1}
+    found = flow("a*p - b*q, a*q + b*p", "a, b, p, q").structure(start)
+    assert (found.kind, found.verdict.proved) == ("warped", True)
+    assert found.warp.xreplace({s: sp.Integer(start[s.name]) for s in found.warp.free_symbols}) == 1
 
 
 def test_a_constant_metric_is_a_mirror_flow_although_the_fields_may_turn():
