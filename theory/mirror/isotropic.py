@@ -198,7 +198,16 @@ class PowerWarp:
         first, last = (self.radial.xreplace({self.s: v}) for v in (start, end))
         if self.depth == 2:
             return sp.exp((last - first) / 2)
-        return sp.powsimp((last / first) ** (1 / (2 - self.depth)))
+        # term by term: the root of a product of powers is not taken for a symbolic depth
+        logarithm = sp.expand_log(sp.log(last / first), force=True)
+        return _exponential(sp.Add(*(sp.factor(t / (2 - self.depth)) for t in _terms(logarithm))))
+
+
+def _terms(e: sp.Expr) -> list[sp.Expr]:
+    """The sum by its logarithms, and by what has none."""
+    logs = sorted(e.atoms(sp.log), key=sp.default_sort_key)
+    collected = sp.collect(sp.expand(e), logs, evaluate=False)
+    return [k * sp.factor(v) for k, v in collected.items()]
 
 
 def _integral(f: sp.Expr, s: sp.Symbol) -> sp.Expr | None:

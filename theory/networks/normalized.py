@@ -240,7 +240,7 @@ class NormalizedModel:
         --------
         >>> s0, s1 = sp.symbols("s0 s1", positive=True)
         >>> NormalizedModel(3).magnification(s0, s1)
-        sqrt(s0)*exp((-s0 + s1)/(2*eta))/sqrt(s1)
+        sqrt(s0)*exp(-s0/(2*eta) + s1/(2*eta))/sqrt(s1)
         """
         first, last = sp.symbols("a b", positive=True, cls=sp.Dummy)
         rho = self.derived.magnification(first, last)

@@ -184,9 +184,10 @@ def _solve(
     part = NormalizedMap(mirror.A[rows], mirror.u0, mirror.s0, mirror.depth, mirror.eta)
     A, z = part.A, target[rows]
     n = len(rows)
-    lam = np.zeros(n)
-    state = part.state(lam)
-    assert state is not None
+    inside = _inside(part, z)
+    if inside is None:
+        return None
+    lam, state = inside
     damping = 1e-3 if mirror.depth == 2 else 1e-6
     best, least, since = np.inf, np.inf, 0
     for iteration in range(max_iterations):
@@ -233,6 +234,30 @@ def _solve(
         lam = lam + t * step
         assert trial is not None
         state = trial
+    return None
+
+
+def _inside(part: NormalizedMap, z: Array) -> tuple[Array, MapState] | None:
+    """Multipliers in the domain: zero, or a multiple of z when entries were left out."""
+    lam = np.zeros(len(z))
+    state = part.state(lam)
+    if state is not None:
+        return lam, state
+    # z^T A x = |z|^2 > 0 with x >= 0, so that some entry grows along z
+    slope = part.A.T @ z
+    p = part.depth - 2
+    if p > 0:
+        if not np.max(slope) > 0:
+            return None
+        end = float(np.min(part.u0[slope > 0] ** -p / (p * slope[slope > 0])))
+        steps = [end * (1 - 0.5**k) for k in range(1, 50)]
+    else:
+        steps = [2.0**k / (1 + float(np.max(np.abs(slope)))) for k in range(-10, 40)]
+    for t in steps:
+        with np.errstate(over="ignore"):
+            state = part.state(t * z)
+        if state is not None and np.isfinite(state.x).all():
+            return t * z, state
     return None
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.integrate import quad, solve_ivp
+from scipy.integrate import LSODA, quad
+from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 
 from theory.numeric.compile import Array
@@ -21,6 +22,9 @@ from theory.numeric.normalized import NormalizedProblem
 from theory.numeric.normalized_map import NormalizedMap
 
 __all__ = ["avoids_origin"]
+
+_NARROW = 1e-9
+"""How close to the boundary, in terms of the start and eta, the path is not decided any more."""
 
 
 def avoids_origin(
@@ -36,7 +40,7 @@ def avoids_origin(
         return True, "The loss of the start is below that of x = 0"
     if candidate is not None and p.depth > 1 and p.target is not None:
         margin = _divergence_margin(p, mirror, candidate)
-        if margin > 1e-9:
+        if margin > 1e-8:
             return True, "The divergence from the start is below that from any point near x = 0"
     return _follow(p, mirror, origin)
 
@@ -67,49 +71,77 @@ def _divergence_margin(p: NormalizedProblem, mirror: NormalizedMap, z: Array) ->
             return float(v ** (q / 2) * np.exp(-q * (v - s0) / (2 * eta)))
 
         # F(z) - F(x0) and F(z) - F(0), plus the line; x0 itself contributes s0^(L/2)/q
-        here = -L / (2 * q) * quad(density, s0, s, limit=200)[0] + line - s0 ** (L / 2) / q
+        here = -L / (2 * q) * _integral(density, s0, s) + line - s0 ** (L / 2) / q
         with np.errstate(over="ignore"):
             rest = float(np.exp(q * s0 / (2 * eta)))
         if not np.isfinite(rest):
             return -np.inf
-        boundary = -L / (2 * q) * quad(density, 0.0, s, limit=200)[0] + rest * s ** (L / 2) / q
+        boundary = -L / (2 * q) * _integral(density, 0.0, s) + rest * s ** (L / 2) / q
     return float((boundary - here) / abs(boundary)) if boundary != 0 else -np.inf
 
 
+def _integral(f: Callable[[float], float], low: float, high: float) -> float:
+    # no absolute tolerance: for small starts the whole integral is smaller than the default
+    return float(quad(f, low, high, epsabs=0.0, epsrel=1e-11, limit=400)[0])
+
+
+_SAMPLES = np.linspace(0.0, 1.0, 9)
+_STEPS = 20_000
+
+
 def _follow(p: NormalizedProblem, mirror: NormalizedMap, origin: float) -> tuple[bool | None, str]:
-    r"""Follow $d\lambda/d\tau = -\nabla_z\ell$ until the loss falls below that of x = 0."""
+    r"""Follow $d\lambda/d\tau = -\nabla_z\ell$ until the loss falls below that of x = 0.
+
+    The hole can be thinner than a step: the least gap inside of each step is looked for.
+    """
 
     def field(_: float, lam: Array) -> Array:
         state = mirror.state(lam)
         x = np.zeros(p.A.shape[1]) if state is None else state.x
-        return -p.objective.slope(p.A @ x)
+        return np.asarray(-p.objective.slope(p.A @ x))
 
-    def hole(_: float, lam: Array) -> float:
-        return float(min(mirror.gap(lam), 1.0))
-
-    def safe(_: float, lam: Array) -> float:
-        state = mirror.state(lam)
-        x = np.zeros(p.A.shape[1]) if state is None else state.x
-        return float(p.loss(x) / origin - (1 - 1e-9))
-
-    events: list[Callable[[float, Array], float]] = [hole, safe]
-    for event in events:
-        event.terminal = True  # type: ignore[attr-defined]
-        event.direction = -1  # type: ignore[attr-defined]
     state = mirror.state(np.zeros(p.A.shape[0]))
     assert state is not None
     speed = float(np.max(np.abs(p.A.T @ p.objective.slope(p.A @ state.x)))) or 1.0
-    limit = 1e6 / speed
-    solve: Any = solve_ivp
-    run = solve(
-        field, (0.0, limit), np.zeros(p.A.shape[0]), method="LSODA", rtol=1e-10, atol=1e-13,
-        events=events, max_step=limit, first_step=1e-6 / speed,
+    make: Any = LSODA
+    solver = make(
+        field, 0.0, np.zeros(p.A.shape[0]), 1e6 / speed, rtol=1e-11, atol=1e-14,
+        first_step=1e-6 / speed,
     )  # fmt: skip
-    if run.status == 1 and len(run.t_events[0]):
-        return False, (
-            "The flow runs into x = 0: its dual variable meets the boundary of the range of the "
-            f"mirror map at the clock's time {float(run.t_events[0][0]):.6g}"
-        )
-    if run.status == 1:
-        return True, "Followed: the loss falls below that of x = 0 before r does"
+    scale = max(mirror.s0, p.eta)
+    least = np.inf
+    for _ in range(_STEPS):
+        if solver.status != "running" or solver.step() is not None:
+            break
+        dense = solver.dense_output()
+        low, high = float(solver.t_old), float(solver.t)
+
+        def gap(tau: float) -> float:
+            return mirror.gap(dense(tau))  # noqa: B023 - used in this round only
+
+        times = low + (high - low) * _SAMPLES
+        values = [gap(t) for t in times]
+        k = int(np.argmin(values))
+        depth, at = values[k], float(times[k])
+        if 0 < depth < scale and 0 < k < len(values) - 1:
+            inner = minimize_scalar(
+                gap, bounds=(times[k - 1], times[k + 1]), method="bounded",
+                options={"xatol": 1e-12 * (high - low)},
+            )  # fmt: skip
+            if inner.fun < depth:
+                depth, at = float(inner.fun), float(inner.x)
+        least = min(least, depth)
+        if least < -_NARROW * scale:
+            return False, (
+                "The flow runs into x = 0: its dual variable meets the boundary of the range of "
+                f"the mirror map before the clock's time {at:.6g}"
+            )
+        if least <= _NARROW * scale:
+            return None, (
+                "the dual variable passes the boundary of the range of the mirror map within the "
+                "accuracy of the integration"
+            )
+        here = mirror.state(solver.y)
+        if here is not None and p.loss(here.x) < origin * (1 - 1e-9):
+            return True, "Followed: the loss falls below that of x = 0 before r does"
     return None, "the path of the dual variable was not decided within its time"
