@@ -61,6 +61,8 @@ class Statement:
         Returns an `Outcome`.
     slow : bool
         Whether it takes more than a few seconds.
+    left_out : str
+        Why the test suite leaves it to ``theory check``; empty when it does not.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Statement:
     hypotheses: tuple[str, ...]
     check: Callable[[], Outcome]
     slow: bool = False
+    left_out: str = ""
 
 
 def identities(

@@ -20,6 +20,8 @@ STATEMENTS = [
     pytest.param(s, id=f"{paper}: {s.name}", marks=pytest.mark.slow if s.slow else ())
     for paper in PAPERS
     for s in importlib.import_module(f"proofs_checks.{paper}").statements()
+    # long tables, each with a reason; `theory check` runs them all
+    if not s.left_out
 ]
 
 

@@ -8,6 +8,7 @@ quadratures that do not know the dimension.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -378,6 +379,8 @@ def _positive(name: str, value: Any) -> sp.Expr:
     if isinstance(value, str):
         names = {n: sp.Symbol(n, positive=True) for n in ("eta", "L", "k", "p")}
         value = parse(value, names)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise AssumptionError(f"Expected a finite {name} > 0 but got {name} = {value!r}.")
     try:
         e = sp.Rational(str(value)) if isinstance(value, float) else sp.sympify(value)
     except (TypeError, ValueError, sp.SympifyError) as error:
