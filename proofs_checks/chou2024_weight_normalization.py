@@ -752,8 +752,6 @@ def two_rows(case: tuple[int, float | None]) -> Outcome:
 LAYERS = ("identical initialization", "nonzero start")
 INSIDE = (*LAYERS, "r does not go to 0")
 LONG = "tens of seconds each; another row of the same table stays in the suite"
-    "tens of seconds of descent or of 30 problems; another row of the same table stays in the suite"
-)
 
 
 def statements() -> list[Statement]:
