@@ -184,6 +184,26 @@ def test_zero_is_the_right_limit_where_it_minimizes_the_loss():
     assert np.all(limit.x == 0)
 
 
+@pytest.mark.parametrize("depth", [2, 3])
+def test_zero_is_not_the_limit_only_because_it_minimizes_the_loss(depth):
+    # every (v, v, 0) minimizes it too, and the flow ends at one of them
+    problem = th.Regression([[1.0, -1.0, 0.0], [0.0, 0.0, 1.0]], [0.0, -1.0])
+    flow = th.WeightNormalization(depth, eta=1)
+    limit = flow.limit_point(problem, [0.6, 0.8, 0.1])
+    run = flow.integrate(problem, [0.6, 0.8, 0.1], 1e3, rtol=1e-11)
+    assert run.x[0, -1] > 0.05
+    np.testing.assert_allclose(limit.x, run.x[:, -1], atol=1e-2)
+    assert limit.x[0] == pytest.approx(limit.x[1], rel=1e-8)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_targets_of_zero_end_in_the_kernel(depth):
+    problem, w0 = th.Regression([[1.0, -1.0]], [0.0]), [0.3, 0.5]
+    flow = th.WeightNormalization(depth, eta=1)
+    end = flow.integrate(problem, w0, 1e4, rtol=1e-12).x[:, -1]
+    np.testing.assert_allclose(flow.limit_point(problem, w0).x, end, atol=1e-9)
+
+
 # -- no solution, and a solution on the boundary ---------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import qr
+from scipy.optimize import nnls
 
 from theory.errors import DomainError, InfeasibleTarget, UnsupportedFormula
 from theory.numeric.compile import Array
@@ -113,7 +114,8 @@ def normalized_limit(
         best = minimize_over_box(p.A, p.objective, low, np.full(p.A.shape[1], np.inf))
         prediction, keep = best.z, ~best.lower
         reachable = bool(np.max(np.abs(prediction - target)) <= 1e-9 * np.max(np.abs(target)))
-        if not keep.any() or np.max(np.abs(prediction)) <= 1e-12 * np.max(np.abs(target)):
+        still = np.max(np.abs(prediction)) <= 1e-12 * np.max(np.abs(target))
+        if not keep.any() or (still and not _has_kernel_in_orthant(p.A[:, keep], p.depth)):
             return _at_origin(p, "x = 0 minimizes the loss over x >= 0", trapped=False)
         part = NormalizedMap(p.A[:, keep], u0[keep], mirror.s0, p.depth, p.eta)
         solved = _solve(part, prediction, max(rtol, 1e-10), max_iterations)
@@ -237,27 +239,43 @@ def _solve(
     return None
 
 
+def _has_kernel_in_orthant(A: Array, depth: float) -> bool:
+    """Whether some nonzero x >= 0, or any x for one layer, has A x = 0: then 0 is not alone."""
+    if depth == 1:
+        return bool(np.linalg.matrix_rank(A) < A.shape[1])
+    scale = float(np.max(np.abs(A)))
+    if scale == 0:
+        return True
+    extended = np.vstack([A / scale, np.ones(A.shape[1])])
+    _, residual = nnls(extended, np.append(np.zeros(len(A)), 1.0))
+    return bool(residual < 1e-9)
+
+
 def _inside(part: NormalizedMap, z: Array) -> tuple[Array, MapState] | None:
-    """Multipliers in the domain: zero, or a multiple of z when entries were left out."""
+    r"""Multipliers in the domain: zero, or a multiple of a vector along which some entry grows.
+
+    With $z = Ax$, $x \ge 0$, it is z itself: $z^TAx > 0$; without, any column.
+    """
     lam = np.zeros(len(z))
     state = part.state(lam)
     if state is not None:
         return lam, state
-    # z^T A x = |z|^2 > 0 with x >= 0, so that some entry grows along z
-    slope = part.A.T @ z
     p = part.depth - 2
-    if p > 0:
-        if not np.max(slope) > 0:
-            return None
-        end = float(np.min(part.u0[slope > 0] ** -p / (p * slope[slope > 0])))
-        steps = [end * (1 - 0.5**k) for k in range(1, 50)]
-    else:
-        steps = [2.0**k / (1 + float(np.max(np.abs(slope)))) for k in range(-10, 40)]
-    for t in steps:
-        with np.errstate(over="ignore"):
-            state = part.state(t * z)
-        if state is not None and np.isfinite(state.x).all():
-            return t * z, state
+    for v in (z, *part.A.T):
+        slope = part.A.T @ v
+        top = float(np.max(slope))
+        if not top > 0:
+            continue
+        if p > 0:
+            end = float(np.min(part.u0[slope > 0] ** -p / (p * slope[slope > 0])))
+            steps = [end * (1 - 0.5**k) for k in range(1, 50)]
+        else:
+            steps = [2.0**k / top for k in range(-10, 10)]
+        for t in steps:
+            with np.errstate(over="ignore"):
+                state = part.state(t * v)
+            if state is not None and np.isfinite(state.x).all():
+                return t * v, state
     return None
 
 
