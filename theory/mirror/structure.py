@@ -177,16 +177,21 @@ def _given(
     made = given_leaf(model, leaf)
     at: dict[sp.Symbol, sp.Expr] = {}
     known = commuting(model)
+    proved = Structure("mirror", known) if known.proved else None
     if start is not None:
         at = {s: coordinate_value(s, start) for s in made.coordinates}
-        point = {s: made.embedding[s].xreplace(at) for s in model.parameters}
-        if not any(e.free_symbols for e in point.values()):
-            require_full_rank(model, point)
-            verdict = None if known.proved else excluded_at(model, point)
-            if verdict is not None:
-                return Structure("none", verdict)
+    # without a start, any point of the leaf tells whether the warp is constant on it
+    probe = at or {s: sp.Integer(k + 1) for k, s in enumerate(made.coordinates)}
+    point = {s: made.embedding[s].xreplace(probe) for s in model.parameters}
+    numbers = not any(e.free_symbols or e.is_real is not True for e in point.values())
+    if start is not None and numbers:
+        require_full_rank(model, point)
+    if proved is None and numbers and _regular(model, point):
+        excluded = excluded_at(model, point)
+        if excluded is not None:
+            return Structure("none", excluded)
+        proved = _everywhere(model, point)
     found = proposal(_within, seconds, _on_leaf, model, made, known, at, seconds=seconds)
-    proved = Structure("mirror", known) if known.proved else None
     return _combined(proved, found)
 
 
@@ -266,9 +271,14 @@ def _everywhere(model: CoupledModel, point: dict[sp.Symbol, sp.Expr]) -> Structu
     return None
 
 
-def _excluded_or_none(model: CoupledModel, point: dict[sp.Symbol, sp.Expr]) -> Verdict | None:
+def _regular(model: CoupledModel, point: dict[sp.Symbol, sp.Expr]) -> bool:
+    """Whether x can move in all directions from a point of the domain, proved."""
     det = model.metric().xreplace(point).det()
-    if det.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I) or exactly_zero(det) is not False:
+    return not det.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I) and exactly_zero(det) is False
+
+
+def _excluded_or_none(model: CoupledModel, point: dict[sp.Symbol, sp.Expr]) -> Verdict | None:
+    if not _regular(model, point):
         return None
     found = excluded_at(model, point)
     if found is None:
@@ -328,7 +338,8 @@ def _on_leaf(
 ) -> Structure:
     q = leaf.coordinates
     x = tuple(simpler(leaf.at(g)) for g in model.components)
-    metric = model.metric().applyfunc(leaf.at)
+    # shortened entry by entry before they are multiplied: roots collapse on the leaf
+    metric = model.metric().applyfunc(lambda e: simpler(leaf.at(e)))
     N = sp.Matrix(x).jacobian(q)
     omega = (metric.adjugate() * N / metric.det(method="berkowitz")).applyfunc(simpler)
     ranges = {s: r for s, r in model.ranges.items() if s in q}
