@@ -242,6 +242,18 @@ def test_rate_of_the_residual_is_the_least_eigenvalue():
     assert flow.rate_bound(PROBLEM, x) <= rate
 
 
+@pytest.mark.parametrize("start", [1e-8, 1e3])
+@pytest.mark.parametrize("depth", [2, 3])
+def test_extreme_starts_end_in_an_answer_or_a_reason(depth, start):
+    limit = th.WeightNormalization(depth, eta=1).limit_point(PROBLEM, start)
+    if limit.success:
+        # relative to the terms of A x: from 1e3 the limit is of the size of the start
+        size = np.max(np.abs(I1) @ np.abs(limit.x) + np.abs(Y1))
+        assert limit.trapped or np.max(np.abs(I1 @ limit.x - Y1)) < 1e-12 * size
+    else:
+        assert limit.message
+
+
 # -- finite steps ----------------------------------------------------------------------------------
 
 

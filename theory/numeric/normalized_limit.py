@@ -103,10 +103,18 @@ def normalized_limit(
         )
     if len(p.blocks) > 1:
         return _by_integration(p)
+    # far from the solution powers and exponentials overflow; what is not finite is not accepted
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _of_one_block(p, p.target, rtol, max_iterations)
+
+
+def _of_one_block(
+    p: NormalizedProblem, target: Array, rtol: float, max_iterations: int
+) -> NormalizedLimit:
     r0 = float(np.linalg.norm(p.w0))
     u0 = p.w0 / r0
     mirror = NormalizedMap(p.A, u0, r0**2, p.depth, p.eta)
-    target, prediction, keep = p.target, p.target, np.ones(p.A.shape[1], dtype=bool)
+    prediction, keep = target, np.ones(p.A.shape[1], dtype=bool)
     solved = _solve(mirror, target, rtol, max_iterations) if _in_range(p.A, target) else None
     reachable = solved is not None
     if solved is None:
