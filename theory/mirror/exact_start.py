@@ -35,6 +35,20 @@ class WithNumbers(CoupledModel):
 def read_start(
     model: CoupledModel, start: Mapping[Any, Any]
 ) -> tuple[dict[sp.Symbol, sp.Expr], CoupledModel]:
+    """The start as exact numbers, and the model with numbers for its constants.
+
+    Raises
+    ------
+    StartError
+        For names that are missing or unknown, and for values that are no exact number or that
+        contradict the assumptions.
+
+    Examples
+    --------
+    >>> from theory.flow.coupled import Coupled
+    >>> read_start(Coupled(["u*v"], "u, v"), {"u": 0.1, "v": 2})[0]
+    {u: 1/10, v: 2}
+    """
     if not isinstance(start, Mapping):
         raise StartError(f"Expected the start as a mapping from parameters but got {start!r}.")
     by_name = {str(getattr(k, "name", k)): v for k, v in start.items()}
@@ -70,6 +84,7 @@ def read_start(
 
 
 def coordinate_value(s: sp.Symbol, start: Mapping[Any, Any]) -> sp.Expr:
+    """The exact value of a coordinate of a leaf."""
     by_name = {str(getattr(k, "name", k)): v for k, v in start.items()}
     if s.name not in by_name:
         raise StartError(f"The start misses the coordinate {s.name} of the leaf.")
@@ -77,6 +92,16 @@ def coordinate_value(s: sp.Symbol, start: Mapping[Any, Any]) -> sp.Expr:
 
 
 def require_full_rank(model: CoupledModel, point: dict[sp.Symbol, sp.Expr]) -> None:
+    """Refuse a start from which x cannot move in all directions.
+
+    Raises
+    ------
+    StartError
+        Where the Jacobian does not have full rank, or does not exist.
+    FormulaError
+        When it has full rank nowhere: a constant component, or components that depend on each
+        other.
+    """
     metric = model.metric()
     det = metric.xreplace(point).det()
     if det.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
