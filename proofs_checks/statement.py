@@ -61,6 +61,8 @@ class Statement:
         Returns an `Outcome`.
     slow : bool
         Whether it takes more than a few seconds.
+    left_out : str
+        Why the test suite leaves it to ``theory check``; empty when it does not.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Statement:
     hypotheses: tuple[str, ...]
     check: Callable[[], Outcome]
     slow: bool = False
+    left_out: str = ""
 
 
 def identities(
@@ -97,6 +100,25 @@ def numbers(measured: ArrayLike, expected: ArrayLike, *, atol: float, rtol: floa
     a, b = np.asarray(measured, dtype=float), np.asarray(expected, dtype=float)
     ok = bool(np.all(np.abs(a - b) <= atol + rtol * np.abs(b)))
     return Outcome("CHECKED" if ok else "FAILED", _shown(a), _shown(b), ok)
+
+
+def printed(measured: ArrayLike, stated: Sequence[str]) -> Outcome:
+    """Numbers agree with printed ones to the last digit; ``<1e-12`` is a bound of the size."""
+    a = np.atleast_1d(np.asarray(measured, dtype=float))
+    bad = []
+    for value, text in zip(a, stated, strict=True):
+        if text.startswith("<"):
+            ok = abs(value) < float(text[1:])
+        else:
+            mantissa, _, exponent = text.partition("e")
+            places = len(mantissa.partition(".")[2])
+            # half a unit of the last digit, and the rounding of the comparison itself
+            unit = 10.0 ** (int(exponent or 0) - places)
+            ok = abs(value - float(text)) <= 0.5000001 * unit
+        if not ok:
+            bad.append(f"{value:.9g} for {text}")
+    text = ", ".join(stated[:8]) + (", ..." if len(stated) > 8 else "")
+    return Outcome("FAILED" if bad else "CHECKED", "; ".join(bad) or text, text, not bad)
 
 
 def bound(measured: float, limit: float, what: str) -> Outcome:

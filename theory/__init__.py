@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from theory.flow.parametrization import Elementwise
     from theory.gradient_flow import GradientFlow, Mirror
     from theory.mirror.design import Design, design
+    from theory.mirror.isotropic import IsotropicMetric
     from theory.numeric.problem import Regression, expand_products, read_table
     from theory.numeric.sweep import SweepTable, sweep
     from theory.show.code import to_code
     from theory.show.derivation import Derivation
+    from theory.weight_normalization import WeightNormalization
 
 __all__ = [
     "Certificate",
@@ -53,12 +55,14 @@ __all__ = [
     "Design",
     "Elementwise",
     "GradientFlow",
+    "IsotropicMetric",
     "Mirror",
     "Regression",
     "Status",
     "SweepTable",
     "TheoryError",
     "Verdict",
+    "WeightNormalization",
     "__version__",
     "certificate",
     "conserved",
@@ -99,12 +103,14 @@ _HOME = {
     "Design": "theory.mirror.design",
     "Elementwise": "theory.flow.parametrization",
     "GradientFlow": "theory.gradient_flow",
+    "IsotropicMetric": "theory.mirror.isotropic",
     "Mirror": "theory.gradient_flow",
     "Regression": "theory.numeric.problem",
     "Status": "theory.exact.verdict",
     "SweepTable": "theory.numeric.sweep",
     "TheoryError": "theory.errors",
     "Verdict": "theory.exact.verdict",
+    "WeightNormalization": "theory.weight_normalization",
     "certificate": "theory.claims.certificate",
     "conserved": "theory.claims.properties",
     "convex": "theory.claims.convexity",

@@ -16,7 +16,7 @@ from theory.exact.inverse import inverse
 from theory.exact.verdict import Certificate
 from theory.flow.conditions import theory_conditions
 from theory.flow.conservation import elementwise_laws
-from theory.flow.coupled import CoupledModel
+from theory.flow.coupled import Coupled, CoupledModel
 from theory.flow.coupled_laws import coupled_laws
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.parametrization import Elementwise
@@ -24,6 +24,7 @@ from theory.mirror.dual_curve import dual_curve
 from theory.mirror.legendre import curve_ends
 from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
 from theory.mirror.regularizer import Regularizer
+from theory.mirror.structure import Structure, structure
 from theory.numeric.dual_curve import ClosedForm, numeric_curve
 from theory.numeric.integrate import FlowResult, integrate
 from theory.numeric.limit_path import LimitPath, limit_path
@@ -129,6 +130,32 @@ class GradientFlow(FlowModel):
                 f"th.Coupled(['{rho.formula}'], '{', '.join(s.name for s in rho.parameters)}')."
             )
         return elementwise_laws(self.elementwise)
+
+    def structure(self, start: Mapping[Any, Any] | None = None, **options: Any) -> Structure:
+        r"""Whether a coupled flow is a mirror flow from a start, a time-warped one, or none.
+
+        Parameters
+        ----------
+        start : mapping from parameter to an exact number
+        **options
+            `leaf`, `laws`; see `theory.mirror.structure.structure`.
+
+        Examples
+        --------
+        >>> from theory.flow.coupled import Coupled
+        >>> flow = GradientFlow(Coupled(["u*v", "u*w"], "u, v, w"))
+        >>> found = flow.structure(start={"u": 2, "v": 1, "w": 1})
+        >>> found.kind, found.warp
+        ('warped', sqrt(v**2 + w**2 + 2))
+        >>> flow = GradientFlow(Coupled(["u*p", "u*q + v*p", "v*q"], "u, v, p, q"))
+        >>> flow.structure(start={"u": 1, "v": 2, "p": 1, "q": 3}).kind
+        'none'
+        """
+        model = self.parametrization
+        if isinstance(model, Elementwise):
+            # one coordinate: a mirror flow from every start
+            model = Coupled([model.formula], model.parameters, rates=model.rates)
+        return structure(model, start, **options)
 
     def conditions(self) -> tuple[Certificate, ...]:
         """What the convergence theory needs of the loss and the link, each with its verdict."""

@@ -91,3 +91,14 @@ def test_outer_budget_bounds_the_inner_limit() -> None:
 def test_spent_budget_starts_nothing() -> None:
     with time_budget(0.0), pytest.raises(ComputationTimeout, match="budget"):
         guarded(sp.factor, sp.Integer(6))
+
+
+def _outer_that_grows() -> int:
+    # more than the outer worker had when its limit was set
+    kept = bytearray(64 << 20)
+    kept[::4096] = b"x" * len(kept[::4096])
+    return guarded(abs, -3, seconds=5) + len(kept) * 0
+
+
+def test_a_worker_that_has_grown_can_start_a_worker():
+    assert guarded(_outer_that_grows, seconds=10) == 3

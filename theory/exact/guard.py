@@ -42,7 +42,12 @@ def _child(
     signal.setitimer(signal.ITIMER_PROF, seconds)
     with open("/proc/self/statm") as handle:
         size = int(handle.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
+    limit = size + MEMORY
+    # a worker of a worker keeps within the limit of the outer one, which cannot be raised
+    outer = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if outer != resource.RLIM_INFINITY:
+        limit = min(limit, outer)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for function in functions:
         try:
             answer = ("ok", function(*arguments))
