@@ -439,3 +439,49 @@ def test_counterexample_has_the_properties_of_a_symbol_of_sympy():
     verdict = th.prove(sp.Eq(even**2, 4, evaluate=False))
     assert verdict.refuted
     assert sp.Integer(verdict.witness["n"]) % 2 == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "witness"),
+    [
+        ("sign(x)**2 == 1", {"x": "0"}),
+        ("sign(x - 1)**2 == 1", {"x": "1"}),
+        ("abs(sign(3*x + 2)) == 1", {"x": "-2/3"}),
+        ("sign(x - y)**2 == 1", None),
+        ("sign(x - y)*sign(2*y - 2*x) == -1", None),
+        ("x**0 == sign(x)**2", {"x": "0"}),
+    ],
+)
+def test_a_difference_that_shows_only_at_a_jump(statement, witness):
+    verdict = th.prove(statement)
+    assert verdict.refuted
+    assert witness is None or verdict.witness == witness
+    assert th.replay(th.certificate(statement)) == "REFUTED"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        # true, or not about the jump: one side has no value there
+        "sign(x**2 - 2)**2 == sign(x**2 - 2)**2",
+        "sign(x)*abs(x) == x",
+        "sign(x)**2*x/x == 1",
+        "sign(x)**2*abs(x)/abs(x) == 1",
+        "sign(x)**2 == abs(x)/abs(x)",
+        "abs(sign(x)) + 1/x == 1 + 1/x",
+        "sign(x - y)**2*(x - y)/(x - y) == 1",
+        "x*sign(x)/abs(x) == 1",
+        "sign(x)/x == 1/abs(x)",
+        "(x/x)*sign(x)**2 == 1",
+        "sign(x)**2*cos(1/x)**2 == 1 - sin(1/x)**2",
+        "sign(x)**2*(1/x - 1/x + 1) == 1",
+    ],
+)
+def test_a_jump_without_a_value_refutes_nothing(statement):
+    assert not th.prove(statement).refuted
+
+
+def test_a_jump_outside_of_the_domain_refutes_nothing():
+    assert not th.prove("sign(x)**2 == 1", {"x": "positive"}).refuted
+    assert not th.prove("sign(x - 3)**2 == 1", domain="x > 4").refuted
+    assert th.prove("sign(x - 3)**2 == 1", domain="x > 2").refuted

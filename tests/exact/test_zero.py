@@ -216,38 +216,6 @@ def test_a_constant_that_is_one_is_no_zero() -> None:
     assert _constant_zero(sp.sin(X) ** 2 + sp.cos(X) ** 2, [X], [], 0) is None
 
 
-@pytest.mark.parametrize(
-    ("e", "witness"),
-    [
-        (1 - sp.sign(X) ** 2, {"X": "0"}),
-        (sp.sign(X - 1) ** 2 - 1, {"X": "1"}),
-        (sp.Abs(sp.sign(3 * X + 2)) - 1, {"X": "-2/3"}),
-        (sp.sign(X - Y) ** 2 - 1, None),
-        (sp.sign(X - Y) * sp.sign(2 * Y - 2 * X) + 1, None),
-        (sp.sign(x - 1) ** 2 - 1, {"x": "1"}),
-    ],
-)
-def test_a_difference_that_shows_only_at_a_jump(e: sp.Expr, witness: dict[str, str] | None) -> None:
-    verdict = is_zero(e)
-    assert verdict.refuted
-    assert witness is None or verdict.witness == witness
-    point = {s: sp.Rational(verdict.witness[s.name]) for s in e.free_symbols}
-    assert e.xreplace(point) != 0
-
-
-@pytest.mark.parametrize(
-    "e",
-    [
-        sp.sign(X**2 - 2) ** 2 - 1,
-        sp.sign(x + 1) ** 2 * X - X,
-        sp.sign(X) * sp.Abs(X) - X,
-        sp.sign(X - Y) * (X - Y) - sp.Abs(X - Y),
-    ],
-)
-def test_a_jump_elsewhere_or_none_refutes_nothing(e: sp.Expr) -> None:
-    assert not is_zero(e).refuted
-
-
 def test_text_is_no_expression() -> None:
     with pytest.raises(sp.SympifyError):
         is_zero("x - x")

@@ -21,6 +21,7 @@ from theory.claims.inequality import (
     positive,
     refute_sign,
 )
+from theory.claims.jumps import refuted_at_a_jump
 from theory.claims.statement import (
     Statement,
     first_undefined,
@@ -75,6 +76,9 @@ def prove(
     question = read_statement(statement, assume, domain)
     with time_budget(seconds):
         verdict = _with_ends(question, _inside(question))
+        if verdict.undecided and question.operator == "==" and question.difference.has(sp.sign):
+            at_a_jump = refuted_at_a_jump(question, claim_on(statement, question))
+            verdict = verdict if at_a_jump is None else at_a_jump
     return recorded(verdict, lambda: claim_on(statement, question))
 
 

@@ -27,7 +27,6 @@ __all__ = ["is_identity", "is_zero"]
 
 Point = dict[sp.Symbol, sp.Rational]
 _MISSES = 400
-_JUMPS = 4
 
 
 def sample_points(symbols: list[sp.Symbol], *, seed: int = 0) -> Iterator[Point]:
@@ -56,27 +55,6 @@ def sample_points(symbols: list[sp.Symbol], *, seed: int = 0) -> Iterator[Point]
                 yield point
             if misses > _MISSES:
                 return
-
-
-def jump_points(e: sp.Expr, symbols: list[sp.Symbol]) -> Iterator[tuple[Point, sp.Expr]]:
-    """Exact points where the argument of a sign is zero: a difference may show nowhere else.
-
-    With each the expression whose signs that vanish there are 0: a ball cannot tell that x - y is
-    zero at a rational number. Not points to argue from: near them no formula without signs holds.
-    """
-    jumps = sorted(e.atoms(sp.sign), key=sp.default_sort_key)[:_JUMPS]
-    for jump, base in itertools.product(jumps, itertools.islice(sample_points(symbols), 2)):
-        for s in symbols:
-            others = {t: v for t, v in base.items() if t != s}
-            a = jump.args[0].xreplace(others)
-            if not a.is_polynomial(s) or sp.degree(a, s) != 1:
-                continue
-            slope, constant = sp.Poly(a, s).all_coeffs()
-            root = -constant / slope
-            if root.is_Rational and agrees(s, root):
-                point = {**others, s: root}
-                zeros = {j: sp.S.Zero for j in jumps if j.args[0].xreplace(point) == 0}
-                yield point, e.xreplace(zeros)
 
 
 def is_identity(left: sp.Expr, right: sp.Expr, ranges: Ranges | None = None) -> Verdict:
@@ -221,8 +199,12 @@ class _Question:
         else:
             budget, enough = 1, 1
         for point in itertools.islice(sample_points(self.symbols), budget):
-            value = self._value(program, point)
-            if value is None:
+            for bits in (96, 320):
+                with precision(bits):
+                    value = program([rational_ball(point[s]) for s in self.symbols])[0]
+                    if isinstance(value, arb) and value.is_finite():
+                        break
+            else:
                 continue
             if not value.contains(0):
                 refuted = self._refutation(point, value)
@@ -233,22 +215,7 @@ class _Question:
             good.append(point)
             if len(good) >= enough:
                 break
-        for point, there in jump_points(self.e, self.symbols):
-            value = self._value(Program([there], self.symbols), point)
-            if value is not None and not value.contains(0):
-                refuted = self._refutation(point, value)
-                if refuted is not None:
-                    return refuted, good
         return None, good
-
-    def _value(self, program: Program, point: Point) -> arb | None:
-        """A finite ball around the value there, or None."""
-        for bits in (96, 320):
-            with precision(bits):
-                value = program([rational_ball(point[s]) for s in self.symbols])[0]
-                if isinstance(value, arb) and value.is_finite():
-                    return value
-        return None
 
     def _refutation(self, point: Point, value: arb) -> Verdict | None:
         witness = self._witness(point)

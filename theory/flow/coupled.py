@@ -2,7 +2,6 @@ r"""Coupled parametrizations $x = G(\theta)$: every component may use every para
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ from typing import Any
 import sympy as sp
 
 from theory.errors import AssumptionError, FormulaError, UnsupportedFormula
-from theory.exact.assumptions import Ranges, declare
+from theory.exact.assumptions import Ranges
 from theory.exact.signs import is_analytic
 from theory.flow.fields import Monomials
-from theory.flow.parametrization import read_expression, read_rates
+from theory.flow.parametrization import read_expression, read_parameters, read_rates
 
 __all__ = ["Coupled", "CoupledModel", "differentiable", "split_formulas"]
 
@@ -116,7 +115,7 @@ class Coupled(CoupledModel):
         assume: Mapping[str, str] | None = None,
     ) -> None:
         ranges: dict[sp.Symbol, tuple[sp.Expr, sp.Expr]] = {}
-        symbols, names = _declared(parameters, dict(assume or {}), ranges)
+        symbols, names = read_parameters(parameters, dict(assume or {}), ranges)
         if isinstance(components, str):
             components = split_formulas(components)
         elif isinstance(components, sp.Expr):
@@ -192,59 +191,6 @@ def split_formulas(text: str) -> list[str]:
         else:
             parts[-1] += c
     return [p.strip() for p in parts]
-
-
-def _declared(
-    parameters: Any,
-    assume: dict[str, str],
-    ranges: dict[sp.Symbol, tuple[sp.Expr, sp.Expr]],
-) -> tuple[list[sp.Symbol], dict[str, sp.Symbol]]:
-    """The parameters as symbols, and all names that formulas may use."""
-    if isinstance(parameters, str):
-        parameters = [name for name in re.split(r"[,\s]+", parameters.strip()) if name]
-    elif isinstance(parameters, sp.Symbol):
-        parameters = [parameters]
-    elif not hasattr(parameters, "__iter__"):
-        raise FormulaError(f"Expected symbols or names as parameters but got {parameters!r}.")
-    symbols: list[sp.Symbol] = []
-    names: dict[str, sp.Symbol] = {}
-    for item in parameters:
-        if isinstance(item, sp.Symbol):
-            symbol = item
-            if symbol.is_extended_real is False:
-                raise AssumptionError(f"Expected a real parameter but got {symbol}.")
-            if symbol.is_rational is not None or symbol.is_algebraic is not None:
-                raise AssumptionError(
-                    f"Expected a parameter that moves continuously but {symbol} is declared to be "
-                    "an integer, a rational number or the like."
-                )
-            if symbol.name in assume:
-                raise AssumptionError(
-                    f"{symbol} carries its own assumptions; assume= is for names in text."
-                )
-        elif isinstance(item, str):
-            symbol, interval = declare(item, assume.pop(item, "real"))
-            if symbol.is_integer:
-                raise AssumptionError(
-                    f"Expected a parameter that moves continuously but {item} is declared to be an "
-                    "integer."
-                )
-            if interval is not None:
-                ranges[symbol] = interval
-        else:
-            raise FormulaError(f"Expected symbols or names as parameters but got {item!r}.")
-        if symbol.name in names:
-            raise FormulaError(f"The parameter {symbol.name} is listed twice.")
-        names[symbol.name] = symbol
-        symbols.append(symbol)
-    if not symbols:
-        raise FormulaError("Expected at least one parameter but got none.")
-    for name, words in assume.items():
-        symbol, interval = declare(name, words)
-        names[name] = symbol
-        if interval is not None:
-            ranges[symbol] = interval
-    return symbols, names
 
 
 def _same_names(formulas: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]) -> None:

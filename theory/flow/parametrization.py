@@ -14,7 +14,7 @@ from theory.errors import AssumptionError, FormulaError, ShapeError
 from theory.exact.assumptions import Ranges, declare
 from theory.exact.parsing import parse
 
-__all__ = ["Elementwise", "read_expression", "read_rates"]
+__all__ = ["Elementwise", "read_expression", "read_parameters", "read_rates"]
 
 
 @dataclass(frozen=True, init=False)
@@ -63,32 +63,7 @@ class Elementwise:
     ) -> None:
         assume = dict(assume or {})
         ranges: dict[sp.Symbol, tuple[sp.Expr, sp.Expr]] = {}
-        if isinstance(parameters, str):
-            parameters = [name for name in re.split(r"[,\s]+", parameters.strip()) if name]
-        elif isinstance(parameters, sp.Symbol):
-            parameters = [parameters]
-        symbols: list[sp.Symbol] = []
-        names: dict[str, sp.Symbol] = {}
-        for item in parameters:
-            if isinstance(item, sp.Symbol):
-                symbol = item
-            elif isinstance(item, str):
-                symbol, interval = declare(item, assume.pop(item, "real"))
-                if interval is not None:
-                    ranges[symbol] = interval
-            else:
-                raise FormulaError(f"Expected symbols or names as parameters but got {item!r}.")
-            if symbol.name in names:
-                raise FormulaError(f"The parameter {symbol.name} is listed twice.")
-            names[symbol.name] = symbol
-            symbols.append(symbol)
-        if not symbols:
-            raise FormulaError("Expected at least one parameter but got none.")
-        for name, words in assume.items():
-            symbol, interval = declare(name, words)
-            names[name] = symbol
-            if interval is not None:
-                ranges[symbol] = interval
+        symbols, names = read_parameters(parameters, assume, ranges)
         expression = read_expression(formula, names)
         if not expression.free_symbols & set(symbols):
             raise FormulaError(
@@ -137,6 +112,59 @@ class Elementwise:
 
     def _repr_latex_(self) -> str:
         return f"$x = {sp.latex(self.formula)}$"
+
+
+def read_parameters(
+    parameters: Any,
+    assume: dict[str, str],
+    ranges: dict[sp.Symbol, tuple[sp.Expr, sp.Expr]],
+) -> tuple[list[sp.Symbol], dict[str, sp.Symbol]]:
+    """The parameters as symbols, and all names that formulas may use."""
+    if isinstance(parameters, str):
+        parameters = [name for name in re.split(r"[,\s]+", parameters.strip()) if name]
+    elif isinstance(parameters, sp.Symbol):
+        parameters = [parameters]
+    elif not hasattr(parameters, "__iter__"):
+        raise FormulaError(f"Expected symbols or names as parameters but got {parameters!r}.")
+    symbols: list[sp.Symbol] = []
+    names: dict[str, sp.Symbol] = {}
+    for item in parameters:
+        if isinstance(item, sp.Symbol):
+            symbol = item
+            if symbol.is_extended_real is False:
+                raise AssumptionError(f"Expected a real parameter but got {symbol}.")
+            if symbol.is_rational is not None or symbol.is_algebraic is not None:
+                raise AssumptionError(
+                    f"Expected a parameter that moves continuously but {symbol} is declared to be "
+                    "an integer, a rational number or the like."
+                )
+            if symbol.name in assume:
+                raise AssumptionError(
+                    f"{symbol} carries its own assumptions; assume= is for names in text."
+                )
+        elif isinstance(item, str):
+            symbol, interval = declare(item, assume.pop(item, "real"))
+            if symbol.is_integer:
+                raise AssumptionError(
+                    f"Expected a parameter that moves continuously but {item} is declared to be an "
+                    "integer."
+                )
+            if interval is not None:
+                ranges[symbol] = interval
+        else:
+            raise FormulaError(f"Expected symbols or names as parameters but got {item!r}.")
+        if symbol.name in names:
+            raise FormulaError(f"The parameter {symbol.name} is listed twice.")
+        names[symbol.name] = symbol
+        symbols.append(symbol)
+    if not symbols:
+        raise FormulaError("Expected at least one parameter but got none.")
+    for name, words in assume.items():
+        symbol, interval = declare(name, words)
+        names[name] = symbol
+        if interval is not None:
+            ranges[symbol] = interval
+    return symbols, names
 
 
 def read_expression(formula: sp.Expr | str, names: Mapping[str, sp.Symbol]) -> sp.Expr:
