@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import theory as th
+from tests.nightly import NIGHTLY
 from theory.errors import DomainError, FormulaError, ShapeError, StartError
 from theory.mirror.brackets import all_zero
 
@@ -133,7 +134,7 @@ def test_structure_in_random_coordinates_is_that_of_the_construction(kind, which
 
 
 @pytest.mark.slow
-@settings(max_examples=20)
+@settings(max_examples=20 if NIGHTLY else 5)
 @given(st.sampled_from(CASES), st.integers(1, 10**6))
 def test_structure_of_drawn_coordinates_is_never_wrong(case, seed):
     model, start = hidden(*case, seed)

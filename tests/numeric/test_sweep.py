@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import theory as th
+from tests.nightly import NIGHTLY
 from tests.numeric.sweep_functions import counted, logistic, poison
 from theory.errors import DataError, DomainError, ShapeError, UnknownName
 from theory.numeric.sweep import SweepError
@@ -175,7 +176,7 @@ def test_two_drivers_do_not_share_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["loky", "serial"])
+@pytest.mark.parametrize("engine", ["loky", "serial"] if NIGHTLY else ["loky"])
 def test_a_killed_sweep_loses_nothing_that_it_has_shown(engine: str, tmp_path: Path) -> None:
     kills = int(os.environ.get("THEORY_KILLS", "4"))
     draw = random.Random(engine)
