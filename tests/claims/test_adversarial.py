@@ -11,8 +11,8 @@ from tests.claims.adversarial import CONSTANTS, cases, judge
 from tests.nightly import NIGHTLY
 
 SLICES = 12
-# the command of `tests.claims.adversarial` takes all statements, every run repeats a quarter
-CHOSEN = range(SLICES) if NIGHTLY else range(0, SLICES, 4)
+# the command of `tests.claims.adversarial` takes all statements, every run repeats a sixth
+CHOSEN = range(SLICES) if NIGHTLY else range(0, SLICES, 6)
 
 
 @pytest.mark.slow

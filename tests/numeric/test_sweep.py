@@ -178,7 +178,7 @@ def test_two_drivers_do_not_share_a_file(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["loky", "serial"] if NIGHTLY else ["loky"])
 def test_a_killed_sweep_loses_nothing_that_it_has_shown(engine: str, tmp_path: Path) -> None:
-    kills = int(os.environ.get("THEORY_KILLS", "4"))
+    kills = int(os.environ.get("THEORY_KILLS", "3"))
     draw = random.Random(engine)
     path, acknowledged = tmp_path / "killed.db", tmp_path / "acknowledged"
     root = Path(__file__).parents[2]
