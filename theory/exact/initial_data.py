@@ -7,15 +7,17 @@ import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from flint import arb
 
 from theory.errors import AssumptionError, DataError, FormulaError, ShapeError, UnknownName
 from theory.exact.balls import enclose
-from theory.exact.parsing import parse
+from theory.exact.parsing import names_in, parse
 
 __all__ = [
     "read_ball",
+    "read_exact",
     "read_formulas",
     "read_number",
     "read_rational",
@@ -69,6 +71,41 @@ def read_formulas(expressions: Sequence[Any], known: Mapping[str, sp.Symbol]) ->
             )
         out.append(e.xreplace({f: sp.Rational(str(f)) for f in e.atoms(sp.Float)}))
     return out
+
+
+def read_exact(value: Any, name: str, known: Mapping[str, sp.Symbol] | None = None) -> sp.Expr:
+    """Text, a number or an expression as an expression; text is parsed, never given to SymPy.
+
+    Parameters
+    ----------
+    value : number, str or sympy.Expr
+        A float stands for the decimal that it prints as; an expression stays as it is.
+    name : str
+        For the message.
+    known : mapping from name to symbol, optional
+        What text may use; each of its names is a positive symbol unless given.
+
+    Raises
+    ------
+    FormulaError
+        For anything else, and for a number that is not finite.
+
+    Examples
+    --------
+    >>> read_exact(0.1, "eta"), read_exact("2*k", "eta")
+    (1/10, 2*k)
+    """
+    if isinstance(value, sp.Expr):
+        return value
+    if isinstance(value, str):
+        if known is None:
+            known = {n: sp.Symbol(n, positive=True) for n in names_in(value)}
+        return parse(value, known)
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise FormulaError(f"Expected {name} as a number or a formula but got {value!r}.")
+    if not math.isfinite(value):
+        raise FormulaError(f"Expected a finite {name} but got {value!r}.")
+    return read_number(value, name)
 
 
 def read_number(value: Any, name: str) -> sp.Expr:

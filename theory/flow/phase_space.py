@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from theory.errors import AssumptionError, FormulaError, UnsupportedFormula
-from theory.exact.parsing import parse
+from theory.exact.initial_data import read_exact
 from theory.flow.coupled import CoupledModel
 from theory.flow.fields import Fields
 from theory.flow.systems import metric_entries, scaled, system_of
@@ -156,16 +156,7 @@ def phase_space(
 
 
 def _exact(value: Any, what: str, names: dict[str, sp.Symbol]) -> sp.Expr:
-    if isinstance(value, str):
-        return parse(value, names)
-    if isinstance(value, bool) or value != value:
-        raise FormulaError(f"Expected a number as {what} but got {value!r}.")
-    if isinstance(value, float):
-        value = str(value)
-    try:
-        return sp.sympify(value, rational=True)
-    except sp.SympifyError as error:
-        raise FormulaError(f"Expected a number as {what} but got {value!r}.") from error
+    return read_exact(value, what, names)
 
 
 def _decay_phase(

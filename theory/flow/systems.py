@@ -100,7 +100,12 @@ def metric_entries(
             )
     out = []
     for entry in entries:
-        value = parse(entry, names) if isinstance(entry, str) else sp.sympify(entry, strict=True)
+        try:
+            value = (
+                parse(entry, names) if isinstance(entry, str) else sp.sympify(entry, strict=True)
+            )
+        except sp.SympifyError as error:
+            raise FormulaError(f"Expected entries of the metric but got {entry!r}.") from error
         if not isinstance(value, sp.Expr) or value.has(sp.Float) or sp.expand(value) == 0:
             raise AssumptionError(
                 f"Expected an exact, nonzero entry of the metric but got {entry}."

@@ -17,6 +17,7 @@ import sympy as sp
 
 from theory.errors import AssumptionError, FormulaError, NotClosedForm
 from theory.exact.antiderivative import antiderivative
+from theory.exact.initial_data import read_exact
 from theory.exact.inverse import inverse
 from theory.exact.signs import sign_on
 from theory.exact.verdict import Certificate, Status, Verdict
@@ -84,7 +85,7 @@ class IsotropicMetric:
         >>> found.dual, found.proved
         (w/sqrt(sqrt(4*s + 1) + 1), True)
         """
-        return power_warp(self, sp.sympify(depth))
+        return power_warp(self, read_exact(depth, "depth"))
 
     def is_positive(self) -> Verdict:
         """Whether the matrix is positive definite for all s > 0."""

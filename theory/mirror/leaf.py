@@ -16,6 +16,7 @@ from typing import Any
 import sympy as sp
 
 from theory.errors import DomainError, FormulaError, ShapeError, TheoryError, UnsupportedFormula
+from theory.exact.initial_data import read_exact
 from theory.exact.verdict import Certificate, Status, Verdict
 from theory.exact.zero import is_zero
 from theory.flow.coupled import CoupledModel
@@ -137,8 +138,11 @@ def given_leaf(model: CoupledModel, leaf: Mapping[Any, Any]) -> Leaf:
     embedding = {}
     for s in model.parameters:
         e = by_name[s.name]
-        e = sp.sympify(e) if not isinstance(e, str) else e
-        if not isinstance(e, sp.Expr) or e.has(sp.I, sp.nan, sp.zoo, sp.oo):
+        if isinstance(e, str):
+            # its coordinates need assumptions of their own
+            raise FormulaError(f"Expected a SymPy expression for {s} but got {e!r}.")
+        e = read_exact(e, s.name)
+        if e.has(sp.I, sp.nan, sp.zoo, sp.oo):
             raise FormulaError(f"Expected a SymPy expression for {s} but got {e!r}.")
         embedding[s] = e.xreplace({f: sp.Rational(str(f)) for f in e.atoms(sp.Float)})
     free = set().union(*(e.free_symbols for e in embedding.values())) - set(model.constants)

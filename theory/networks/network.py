@@ -11,6 +11,7 @@ import sympy as sp
 
 from theory.errors import AssumptionError, FormulaError, ShapeError, TooLarge
 from theory.exact.assumptions import Ranges
+from theory.exact.initial_data import read_exact
 from theory.flow.coupled import CoupledModel
 from theory.flow.fields import Monomials
 
@@ -147,7 +148,7 @@ class Network(CoupledModel):
 
     @cached_property
     def constants(self) -> tuple[sp.Symbol, ...]:
-        free = set().union(*(sp.sympify(r).free_symbols for r in self.block_rates.values()))
+        free = set().union(*(r.free_symbols for r in self.block_rates.values()))
         return tuple(sorted(free, key=lambda s: s.name))
 
     def with_rates(self, rates: Mapping[str, Any]) -> Network:
@@ -167,8 +168,8 @@ class Network(CoupledModel):
             )
         exact: dict[str, sp.Expr] = dict(self.block_rates)
         for name, value in rates.items():
-            rate = sp.Rational(str(value)) if isinstance(value, float) else sp.sympify(value)
-            if not isinstance(rate, sp.Expr) or rate.is_positive is not True:
+            rate = read_exact(value, f"rate of {name}")
+            if rate.is_positive is not True:
                 raise AssumptionError(
                     f"Expected a positive learning rate for {name} but got {value!r}."
                 )

@@ -18,6 +18,7 @@ from typing import Any
 import sympy as sp
 
 from theory.errors import AssumptionError, DomainError, FormulaError, ShapeError
+from theory.exact.initial_data import read_exact
 from theory.exact.parsing import parse
 from theory.exact.verdict import Certificate
 from theory.exact.zero import is_zero
@@ -245,7 +246,7 @@ class NormalizedModel:
         """
         first, last = sp.symbols("a b", positive=True, cls=sp.Dummy)
         rho = self.derived.magnification(first, last)
-        ends = {first: sp.sympify(start), last: sp.sympify(end)}
+        ends = {first: read_exact(start, "start"), last: read_exact(end, "end")}
         return rho.xreplace({_symbols()[1]: self.effective_eta, **ends})
 
     def invariants(self, A: Any, x: Sequence[Any]) -> tuple[sp.Expr, ...]:
@@ -258,7 +259,7 @@ class NormalizedModel:
         (-log(x)/2 + log(y)/2,)
         """
         x = _vector(x)
-        matrix = sp.Matrix(A)
+        matrix = _matrix(A)
         if matrix.cols != len(x):
             raise ShapeError(f"A has {matrix.cols} columns, and x has {len(x)} entries.")
         dual = sp.Matrix(self.gradient(x))
@@ -381,11 +382,8 @@ def _positive(name: str, value: Any) -> sp.Expr:
         value = parse(value, names)
     if isinstance(value, float) and not math.isfinite(value):
         raise AssumptionError(f"Expected a finite {name} > 0 but got {name} = {value!r}.")
-    try:
-        e = sp.Rational(str(value)) if isinstance(value, float) else sp.sympify(value)
-    except (TypeError, ValueError, sp.SympifyError) as error:
-        raise FormulaError(f"Expected {name} as a number or formula but got {value!r}.") from error
-    if not isinstance(e, sp.Expr) or not e.is_finite or e.has(sp.nan, sp.zoo, sp.oo):
+    e = read_exact(value, name)
+    if not e.is_finite or e.has(sp.nan, sp.zoo, sp.oo):
         raise AssumptionError(f"Expected a finite {name} > 0 but got {name} = {value!r}.")
     e = e.xreplace({f: sp.Rational(str(f)) for f in e.atoms(sp.Float)})
     taken = [t.name for t in e.free_symbols if _TAKEN.fullmatch(t.name)]
@@ -399,10 +397,20 @@ def _positive(name: str, value: Any) -> sp.Expr:
     return e
 
 
+def _matrix(A: Any) -> sp.Matrix:
+    rows = A.tolist() if hasattr(A, "tolist") else A
+    try:
+        return sp.Matrix([[read_exact(v, "entry of A") for v in row] for row in rows])
+    except (TypeError, ValueError) as error:
+        if isinstance(error, FormulaError):
+            raise
+        raise ShapeError(f"Expected a matrix A with rows of one length: {error}.") from error
+
+
 def _vector(x: Any) -> list[sp.Expr]:
     if isinstance(x, str) or not hasattr(x, "__iter__"):
         raise ShapeError(f"Expected a sequence with the entries of x but got {x!r}.")
-    out = [sp.sympify(v) for v in x]
+    out = [read_exact(v, "entry of x") for v in x]
     if not out:
         raise ShapeError("Expected at least one entry but got none.")
     return out

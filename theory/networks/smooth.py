@@ -7,6 +7,7 @@ from typing import Any
 import sympy as sp
 
 from theory.errors import FormulaError, ShapeError
+from theory.exact.initial_data import read_exact
 from theory.flow.coupled import Coupled
 from theory.networks.network import sizes
 
@@ -51,7 +52,7 @@ def tanh(width: Any, inputs: Any) -> Coupled:
     """
     (n,) = _integers((width,), 1, "widths")
     points = range(1, inputs + 1) if isinstance(inputs, int) else list(inputs)
-    exact = [sp.Rational(str(z)) if isinstance(z, float) else sp.sympify(z) for z in points]
+    exact = [read_exact(z, "input") for z in points]
     if not exact or any(not (z.is_Rational and z != 0) for z in exact):
         raise FormulaError(f"Expected rational inputs that are not zero but got {inputs!r}.")
     a = sp.symbols(f"a1:{n + 1}", real=True)

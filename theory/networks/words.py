@@ -63,7 +63,7 @@ class _Flow:
                 moved = (*transposed(word[:a]), (f"g{i}", False), *transposed(word[a + 1 :]))
                 if t:
                     moved = transposed(moved)
-                rate = sp.sympify(network.block_rates.get(name, 1))
+                rate = network.block_rates.get(name, sp.S.One)
                 if not rate.is_Rational:
                     raise UnsupportedFormula(
                         f"The matrix laws need rational rates but {name} has {rate}."

@@ -1,0 +1,77 @@
+"""Wherever a formula or a number may be text, the text is parsed and never run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sympy as sp
+
+import theory as th
+from theory.mirror.isotropic import IsotropicMetric
+
+NET = th.networks
+s = sp.Symbol("s", positive=True)
+
+
+def coupled() -> th.GradientFlow:
+    return th.GradientFlow(th.Coupled(["u*v"], "u, v"))
+
+
+DOORS: dict[str, Callable[[Any], Any]] = {
+    "rates of blocks": lambda v: NET.linear(2, 2, 1).with_rates({"W1": v}),
+    "rates of parameters": lambda v: th.Coupled(["u*v"], "u, v", rates=[v, 1]),
+    "inputs": lambda v: NET.tanh(1, [v]),
+    "sizes": lambda v: NET.linear(v, 2, 2),
+    "components": lambda v: th.Coupled([v], "u"),
+    "friction": lambda v: coupled().conservation_laws(momentum=v),
+    "decay": lambda v: coupled().conservation_laws(weight_decay=v),
+    "metric": lambda v: coupled().conservation_laws(metric=[v, 1]),
+    "data": lambda v: coupled().conservation_laws(data=[[v]]),
+    "ansatz": lambda v: coupled().conservation_laws(ansatz=[v]),
+    "law": lambda v: th.conserved(v, coupled()),
+    "start of a structure": lambda v: coupled().structure({"u": v, "v": 1}),
+    "leaf": lambda v: coupled().structure({"u": 1, "v": 1}, leaf={"u": v, "v": 1}),
+    "warp": lambda v: IsotropicMetric(s, 1 / s, s).warp(v),
+    "eta": lambda v: th.WeightNormalization(2, eta=v),
+    "depth": lambda v: th.WeightNormalization(v),
+    "potential": lambda v: th.WeightNormalization(3).potential([v, 1]),
+    "divergence": lambda v: th.WeightNormalization(3).bregman([v, 1], [1, 1]),
+    "magnification": lambda v: th.WeightNormalization(3).magnification(v, 1),
+    "matrix of invariants": lambda v: th.WeightNormalization(3).invariants([[v, 1]], [1, 1]),
+    "point of invariants": lambda v: th.WeightNormalization(3).invariants([[1, 1]], [v, 1]),
+}
+
+
+class Text:
+    """An object whose text is code."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("kind", [str, Text])
+@pytest.mark.parametrize("door", DOORS)
+def test_code_is_refused(door: str, kind: type, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    with pytest.raises(th.TheoryError):
+        DOORS[door](kind(f"__import__('pathlib').Path({str(mark)!r}).touch()"))
+    assert not mark.exists()
+
+
+def test_text_is_a_formula() -> None:
+    assert NET.linear(2, 2, 1).with_rates({"W1": "2*k"}).rates[0] == 2 * sp.Symbol(
+        "k", positive=True
+    )
+    assert NET.tanh(1, ["1/2"]).components[0].has(sp.tanh)
+    a, b = sp.symbols("a b", positive=True)
+    model = th.WeightNormalization(2)
+    assert model.potential(["a", "b"]) == model.potential([a, b])
+    assert model.invariants([["1", 1.0]], ["a", b]) == model.invariants([[1, 1]], [a, b])
