@@ -133,7 +133,6 @@ def run_sweep(
 ) -> SweepTable:
     """Run a configuration; what is given here comes before the file's [run]."""
     run = dict(config.run)
-    names = {*config.grid}
     _check_names(config)
     function = functools.partial(
         _row,
@@ -144,7 +143,7 @@ def run_sweep(
     file = run.get("file", config.path.with_suffix(".db").name)
     return sweep(
         function,
-        {name: config.grid[name] for name in config.grid if name in names},
+        config.grid,
         config.path.parent / str(file),
         engine=engine if engine is not None else run.get("engine", "loky"),
         workers=workers if workers is not None else run.get("workers"),

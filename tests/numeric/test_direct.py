@@ -128,6 +128,17 @@ def test_a_path_of_limits_is_the_limit_of_each_start(name: str) -> None:
         assert np.allclose(limit.multipliers, multipliers, rtol=1e-5, atol=1e-8)
 
 
+def test_a_path_claims_no_more_than_each_limit_point() -> None:
+    # equal columns compete, and close to a pole rounding decides between them
+    problem = th.Regression([[1.0, 1.0, 0.3]], [1.0])
+    flow = th.GradientFlow(th.Elementwise("u**3 - v**3", "u, v"))
+    scales = [1.0, 1e-3, 1e-6, 1e-9, 1e-11, 1e-12]
+    path = flow.limit_path(problem, {"u": 1.0, "v": 1.0}, scales)
+    limits = [flow.limit_point(problem, {"u": a, "v": a}) for a in scales]
+    assert path.success.tolist() == [limit.success for limit in limits]
+    assert path.success[0] and not path.success[-1]
+
+
 def test_a_path_without_closed_form_is_solved_start_by_start() -> None:
     flow = th.GradientFlow(th.Elementwise("u**2*v", "u, v"))
     problem = th.Regression([[1.0, 2.0]], [1.0])

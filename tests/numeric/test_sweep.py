@@ -236,6 +236,7 @@ def test_a_point_is_known_by_its_values_not_by_its_place() -> None:
         ({"k": [float("nan")]}, DataError, "got k = nan"),
         ({"k": [1, [2]]}, DataError, r"got k = \[2\]"),
         ({"k": [1, 2, 1]}, DataError, "The points 0 and 2 of the grid are the same"),
+        ({"status": [1]}, DataError, "The name 'status' is a column of every table"),
         (
             [{"k": 1}, {"j": 1}],
             ShapeError,
@@ -338,6 +339,15 @@ def test_other_formats(table: th.SweepTable, tmp_path: Path) -> None:
     listed = th.sweep(mixed, [{"a": 1, "b": "x"}], engine="serial")
     with pytest.raises(ShapeError, match="no product of axes"):
         listed.to_xarray()
+
+
+@pytest.mark.parametrize("name", ["a", "status", "reason"])
+def test_a_result_never_replaces_another_column(name: str) -> None:
+    def clash(a: int) -> dict[str, int]:
+        return {name: 5, "y": 1}
+
+    table = th.sweep(clash, {"a": [1]}, engine="serial")
+    assert table.failed == {0: f"the result {name!r} has the name of another column"}
 
 
 def test_values_are_json(table: th.SweepTable) -> None:

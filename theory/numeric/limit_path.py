@@ -7,7 +7,7 @@ $\ell_1$ norm, for example. Each solution is where Newton's method for the next 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy as sp
@@ -17,9 +17,9 @@ from theory.errors import DataError, DomainError
 from theory.flow.gradient_flow import FlowModel
 from theory.numeric.compile import Array
 from theory.numeric.direct import solve_scales
-from theory.numeric.dual_curve import ClosedForm, numeric_curve
-from theory.numeric.limit_point import limit_point
-from theory.numeric.newton import relative_residual
+from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
+from theory.numeric.limit_point import TOLERATED, checked, limit_point, uncertainty_of
+from theory.numeric.newton import DualSolution, relative_residual
 from theory.numeric.objective import target_predictor
 from theory.numeric.problem import Regression
 from theory.numeric.start import Start
@@ -40,6 +40,7 @@ class LimitPath:
     kkt_residual : ndarray, shape (m,)
         Relative residual of $Ax = z^*$.
     success : ndarray of bool, shape (m,)
+        As for a `LimitPoint`: solved, and rounding does not decide.
     """
 
     scales: Array
@@ -100,15 +101,19 @@ def limit_path(
     residual, success = np.full(m, np.inf), np.zeros(m, dtype=bool)
     order = np.argsort(-values, kind="stable")
     direct = curve.direct
-    if direct is not None:
-        falling = values[order].tolist()
-        for i, found in zip(
-            order, solve_scales(direct, A[rows], target[rows], falling, rtol=rtol), strict=False
-        ):
-            here = relative_residual(A, found.x, target)
-            if here <= rtol:
-                x[i], residual[i], success[i] = found.x, here, True
-                multipliers[i, rows] = found.multipliers
+    # a closed form without its domain may be continued beyond a pole
+    if direct is not None and curve.domain is not None:
+        B, z = A[rows], target[rows]
+        solutions = solve_scales(direct, B, z, values[order].tolist(), rtol=rtol)
+        for i, found in zip(order, solutions, strict=False):
+            here = replace(curve, theta0=values[i] * curve.theta0)
+            solution = checked(here, B, z, found, rtol)
+            if solution is None:
+                continue
+            gap = relative_residual(A, solution.x, target)
+            if gap <= rtol and _is_certain(B, here, solution):
+                x[i], residual[i], success[i] = solution.x, gap, True
+                multipliers[i, rows] = solution.multipliers
     names = {s.name for s in model.elementwise.parameters}
     for i in np.flatnonzero(~success):
         scaled = {
@@ -121,3 +126,7 @@ def limit_path(
         x[i], multipliers[i] = limit.x, limit.multipliers
         residual[i], success[i] = limit.kkt_residual, limit.success
     return LimitPath(values, x, multipliers, residual, success)
+
+
+def _is_certain(A: Array, curve: NumericCurve, solution: DualSolution) -> bool:
+    return uncertainty_of(A, curve, solution, np.arange(A.shape[0])) <= TOLERATED

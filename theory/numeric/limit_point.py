@@ -20,14 +20,17 @@ from theory.errors import DataError, DomainError, InfeasibleTarget, ShapeError
 from theory.flow.gradient_flow import FlowModel
 from theory.numeric.compile import Array
 from theory.numeric.constrained import BoxMinimum, minimize_over_box
-from theory.numeric.direct import solve_direct
+from theory.numeric.direct import DirectSolution, solve_direct
 from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
 from theory.numeric.newton import SOLVED, DualSolution, relative_residual, solve_dual
 from theory.numeric.objective import Objective, compile_objective, target_predictor
 from theory.numeric.problem import Regression, independent_rows
 from theory.numeric.start import Start
 
-__all__ = ["LimitPoint", "limit_point"]
+__all__ = ["TOLERATED", "LimitPoint", "checked", "limit_point", "uncertainty_of"]
+
+TOLERATED = 1e-6
+"""The relative error of x by rounding that a success may have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,8 +220,13 @@ def _directly(curve: NumericCurve, A: Array, target: Array, rtol: float) -> Dual
     if curve.direct is None:
         return None
     found = solve_direct(curve.direct, A, target, rtol=rtol)
-    if found is None:
-        return None
+    return None if found is None else checked(curve, A, target, found, rtol)
+
+
+def checked(
+    curve: NumericCurve, A: Array, target: Array, found: DirectSolution, rtol: float
+) -> DualSolution | None:
+    """The solution on the curve itself; None where the curve has ended, or A x is not z."""
     theta, inside = curve.advance(curve.theta0, A.T @ found.multipliers)
     x = curve.block.rho(theta)
     if not inside.all():
@@ -229,7 +237,7 @@ def _directly(curve: NumericCurve, A: Array, target: Array, rtol: float) -> Dual
     return DualSolution(theta, x, found.multipliers, residual, True, SOLVED, found.nit, 1.0)
 
 
-def _uncertainty(
+def uncertainty_of(
     A: Array, curve: NumericCurve, solution: DualSolution, rows: NDArray[np.intp]
 ) -> float:
     r"""Relative error of x when each $\xi_i$ is off $\mathrm{range}(A^T)$ by rounding.
@@ -237,11 +245,13 @@ def _uncertainty(
     The n coordinates that carry the samples adjust, $\delta x_B = -A_B^{-1}A_N\,\delta x_N$; the
     others move by $M\,\delta\xi$. It matters when more coordinates than samples are near a pole.
     """
-    A = A if len(rows) == A.shape[0] else A[rows]
+    lam = solution.multipliers
+    if len(rows) < A.shape[0]:
+        A, lam = A[rows], lam[rows]
     n = len(rows)
     geometry = curve.geometry(solution.theta)
     speed = geometry.speed
-    noise = np.finfo(float).eps * np.abs(A.T @ solution.multipliers[rows])
+    noise = np.finfo(float).eps * np.abs(A.T @ lam)
     if not np.isfinite(speed).all():
         return np.inf
     if A.shape[1] == n:
@@ -276,9 +286,9 @@ def _result(
     objective: Objective,
     reachable: bool,
 ) -> LimitPoint:
-    uncertainty = _uncertainty(problem.dense, curve, solution, problem.independent_rows)
+    uncertainty = uncertainty_of(problem.dense, curve, solution, problem.independent_rows)
     success, message = solution.success, solution.message
-    if success and uncertainty > 1e-6:
+    if success and uncertainty > TOLERATED:
         success = False
         message = (
             "A x = z is solved, but more coordinates compete than there are samples, and from so "
@@ -334,7 +344,7 @@ def _unreachable(
         solution = _solve(part, A[:, free], rest, rows, max(rtol, 1e-10), max_iterations)
         x[free], theta[:, free] = solution.x, solution.theta
         multipliers, nit, success = solution.multipliers, solution.nit, solution.success
-        uncertainty = _uncertainty(A[:, free], part, solution, rows)
+        uncertainty = uncertainty_of(A[:, free], part, solution, rows)
         note = "" if success else f" {solution.message}"
     return LimitPoint(
         x=x,
@@ -346,7 +356,7 @@ def _unreachable(
         uncertainty=uncertainty,
         loss=best.loss,
         reachable=False,
-        success=success and uncertainty <= 1e-6,
+        success=success and uncertainty <= TOLERATED,
         message=(
             f"No x within reach interpolates; the limit minimizes the loss ({best.loss:.6g}), with "
             f"{int(forced.sum())} coordinates at an end of their range.{note}"

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import IO, Any
 
-from theory.numeric.sweep.points import generator_of
+from theory.numeric.sweep.points import RESERVED, generator_of
 
 __all__ = ["main", "plain", "read_frame", "write_frame"]
 
@@ -85,13 +85,17 @@ def _run(function: Callable[..., Any], task: dict[str, Any]) -> tuple[str, Any]:
     if task["random"]:
         arguments["rng"] = generator_of(task["key"], task["seed"])
     try:
-        return "ok", plain(function(**arguments))
+        value = plain(function(**arguments))
     except MemoryError:
         return "failed", f"MemoryError: more than {task['memory']:,} bytes"
     except (KeyboardInterrupt, SystemExit) as error:
         return "failed", f"{type(error).__name__}: {error}"
     except Exception as error:
         return "failed", f"{type(error).__name__}: {error}"
+    taken = {*task["point"], *RESERVED} & set(value) if isinstance(value, dict) else set()
+    if taken:
+        return "failed", f"the result {min(taken)!r} has the name of another column"
+    return "ok", value
 
 
 def main() -> None:

@@ -13,11 +13,15 @@ import numpy as np
 
 from theory.errors import DataError, ShapeError
 
-__all__ = ["Grid", "Point", "generator_of", "key_of", "read_grid"]
+__all__ = ["RESERVED", "Grid", "Point", "generator_of", "key_of", "read_grid"]
 
 Point: TypeAlias = dict[str, Any]
 """The arguments of one call: numbers, texts and truth values by name."""
 Grid: TypeAlias = Mapping[str, Iterable[Any]] | Sequence[Mapping[str, Any]]
+
+
+RESERVED = ("status", "reason")
+"""Columns of every table."""
 
 
 def read_grid(grid: Grid) -> tuple[list[Point], dict[str, list[Any]]]:
@@ -70,6 +74,9 @@ def read_grid(grid: Grid) -> tuple[list[Point], dict[str, list[Any]]]:
                 )
     if not points:
         raise DataError("The grid has no points.")
+    taken = set(points[0]) & set(RESERVED)
+    if taken:
+        raise DataError(f"The name {min(taken)!r} is a column of every table; rename the axis.")
     seen: dict[str, int] = {}
     for i, point in enumerate(points):
         first = seen.setdefault(_text(point), i)

@@ -24,12 +24,11 @@ class SweepTable:
     ----------
     points : tuple of mappings
         The arguments of each point.
-    status : tuple of {"ok", "failed", "missing"}
-        "missing" where the sweep was ended before the point.
+    status : tuple of {"ok", "failed"}
     values : tuple
-        What the function returned; the reason where it failed; None where missing.
+        What the function returned; the reason where it failed.
     seconds : tuple of float
-        Of each point; NaN where missing.
+        Of each point.
     axes : mapping from name to values
         Of a grid that is a product.
     """
@@ -44,7 +43,7 @@ class SweepTable:
         return len(self.points)
 
     def __str__(self) -> str:
-        counts = {s: self.status.count(s) for s in ("ok", "failed", "missing")}
+        counts = {s: self.status.count(s) for s in ("ok", "failed")}
         return f"{len(self)} points: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n)
 
     @property
@@ -103,8 +102,7 @@ class SweepTable:
         rows = zip(self.points, self.status, self.values, self._results(), strict=True)
         for point, status, value, result in rows:
             reason = value if status == "failed" else ""
-            clash = {k: v for k, v in result.items() if k not in point}
-            out.append({**point, "status": status, "reason": reason, **clash})
+            out.append({**point, "status": status, "reason": reason, **result})
         return out
 
     def to_csv(self, path: str | Path) -> None:
