@@ -139,6 +139,16 @@ def test_a_path_claims_no_more_than_each_limit_point() -> None:
     assert path.success[0] and not path.success[-1]
 
 
+def test_a_path_asks_whether_rounding_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = th.Regression([[1.0, 1.0, 0.3]], [1.0])
+    flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
+    start, scales = {"u": 1.0, "v": 1.0}, [1e-3, 1e-6]
+    assert flow.limit_path(problem, start, scales).success.all()
+    for module in ("limit_path", "limit_point"):
+        monkeypatch.setattr(f"theory.numeric.{module}.TOLERATED", 1e-19)
+    assert not flow.limit_path(problem, start, scales).success.any()
+
+
 def test_a_path_without_closed_form_is_solved_start_by_start() -> None:
     flow = th.GradientFlow(th.Elementwise("u**2*v", "u, v"))
     problem = th.Regression([[1.0, 2.0]], [1.0])
