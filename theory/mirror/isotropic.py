@@ -22,6 +22,7 @@ from theory.exact.inverse import inverse
 from theory.exact.signs import sign_on
 from theory.exact.verdict import Certificate, Status, Verdict
 from theory.exact.zero import is_zero
+from theory.mirror.warp import exponential
 
 __all__ = ["IsotropicMetric", "PowerWarp", "power_warp"]
 
@@ -170,11 +171,7 @@ class PowerWarp:
 
     def q(self, theta: sp.Expr) -> sp.Expr:
         r"""$q_i$ of one dual variable: $w_i = q_i\sqrt{s/T}$ and $T = \sum_i q_i^2$."""
-        if self.depth == 2:
-            return sp.exp(theta)
-        kappa = 2 - self.depth
-        sign = 1 if kappa.is_positive else -1
-        return (sign * theta) ** (1 / kappa)
+        return _q(theta, self.depth)
 
     def norm_of(self, total: sp.Symbol) -> sp.Expr:
         """The squared norm s as a function of T, certified.
@@ -201,7 +198,7 @@ class PowerWarp:
             return sp.exp((last - first) / 2)
         # term by term: the root of a product of powers is not taken for a symbolic depth
         logarithm = sp.expand_log(sp.log(last / first), force=True)
-        return _exponential(sp.Add(*(sp.factor(t / (2 - self.depth)) for t in _terms(logarithm))))
+        return exponential(sp.Add(*(sp.factor(t / (2 - self.depth)) for t in _terms(logarithm))))
 
 
 def _terms(e: sp.Expr) -> list[sp.Expr]:
@@ -225,19 +222,6 @@ def _integral(f: sp.Expr, s: sp.Symbol) -> sp.Expr | None:
         # a root of -1 is left in it
         return None
     return found.expression
-
-
-def _exponential(e: sp.Expr) -> sp.Expr:
-    """exp(e) with c log(g) in the sum e written as the power g^c."""
-    factors = []
-    rest = []
-    for term in sp.Add.make_args(sp.expand(e)):
-        coefficient, logarithm = term.as_independent(sp.log, as_Add=False)
-        if isinstance(logarithm, sp.log):
-            factors.append(logarithm.args[0] ** coefficient)
-        else:
-            rest.append(term)
-    return sp.Mul(*factors, sp.exp(sp.Add(*rest)))
 
 
 def _power_exponential(f: sp.Expr, s: sp.Symbol) -> sp.Expr | None:
@@ -305,19 +289,19 @@ def power_warp(metric: IsotropicMetric, depth: sp.Expr) -> PowerWarp:
     exponent = _integral(slope, s)
     if exponent is None:
         raise NotClosedForm(f"The integral of {slope} over {s}, the logarithm of the warp.")
-    ratio = depth * _exponential(exponent)
+    ratio = depth * exponential(exponent)
     warp = sp.powsimp(metric.a * ratio)
     if kappa == 0:
         found = _integral(sp.cancel(warp * dual_metric.b / 2), s)
         if found is None:
             raise NotClosedForm(f"The integral of {warp * dual_metric.b / 2} over {s}.")
         radial, separable = found, sp.log(w)
-        total = s * _exponential(radial)
+        total = s * exponential(radial)
     else:
         radial, separable = ratio / kappa, sp.S.Zero
         sign = 1 if kappa.is_positive else -1
         logarithm = exponent + sp.log(sign / kappa)
-        total = s * _exponential(sp.expand(2 / kappa * logarithm))
+        total = s * exponential(sp.expand(2 / kappa * logarithm))
     dual = sp.powsimp(w**kappa * radial / depth + separable)
     phi = _integral(radial / 2, s)
     term = (w**2 * sp.log(w) - w**2 / 2) if kappa == 0 else sp.S.Zero
@@ -347,7 +331,12 @@ def power_warp(metric: IsotropicMetric, depth: sp.Expr) -> PowerWarp:
             )
         )
     # T as a function of the dual variable: T q_i^-2 w_i^2 = s
-    checks.append(("q_i^2 s = w_i^2 T", _q(dual, depth) ** 2 * s - w**2 * total))
+    checks.append(
+        (
+            "q_i^2 s = w_i^2 T",
+            _q(sp.expand(dual) if kappa == 0 else dual, depth) ** 2 * s - w**2 * total,
+        )
+    )
     certificates = [Certificate(claim, is_zero(e), "quadrature") for claim, e in checks]
     certificates.append(
         Certificate("M and c are positive, so F is strictly convex", positive, "eigenvalues")
@@ -357,7 +346,7 @@ def power_warp(metric: IsotropicMetric, depth: sp.Expr) -> PowerWarp:
 
 def _q(theta: sp.Expr, depth: sp.Expr) -> sp.Expr:
     if depth == 2:
-        return sp.exp(sp.expand(theta))
+        return sp.exp(theta)
     kappa = 2 - depth
     return sp.Pow((1 if kappa.is_positive else -1) * theta, 1 / kappa)
 

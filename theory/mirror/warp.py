@@ -28,7 +28,13 @@ from theory.mirror.brackets import all_zero
 
 _NEAR = 12
 
-__all__ = ["CoordinateStructure", "coordinate_structure", "line_integral", "simpler"]
+__all__ = [
+    "CoordinateStructure",
+    "coordinate_structure",
+    "exponential",
+    "line_integral",
+    "simpler",
+]
 
 
 @dataclass(frozen=True)
@@ -190,7 +196,7 @@ def coordinate_structure(
     logarithm = line_integral(form, q, ranges, at)
     if logarithm is None:
         return CoordinateStructure("warped", verdict)
-    warp = simpler(_exponential(logarithm), ranges)
+    warp = simpler(exponential(logarithm), ranges)
     if not _positive(warp, ranges, at):
         # a power of a factor that is negative there
         return CoordinateStructure("warped", verdict)
@@ -272,12 +278,12 @@ def _candidate(omega: sp.Matrix, q: Sequence[sp.Symbol]) -> list[sp.Expr]:
     return out
 
 
-def _exponential(e: sp.Expr) -> sp.Expr:
+def exponential(e: sp.Expr) -> sp.Expr:
     """exp(e) with c log(g) in the sum e written as a power of g."""
     product, rest = sp.S.One, sp.S.Zero
     for term in sp.Add.make_args(sp.expand(e)):
         coefficient, other = term.as_independent(sp.log, as_Add=False)
-        if isinstance(other, sp.log) and coefficient.is_number:
+        if isinstance(other, sp.log):
             product *= other.args[0] ** coefficient
         else:
             rest += term
