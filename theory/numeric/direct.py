@@ -9,6 +9,7 @@ $\theta_0 e^{\tau}$ the solution follows $\lambda'(\tau) = -(A\,\mathrm{diag}(M)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,8 +20,16 @@ from theory.numeric.normal_equations import cholesky_solver, normal_equations
 
 __all__ = ["DirectMap", "DirectSolution", "solve_direct", "solve_scales"]
 
-_INNER = 0.01
-_OVERSHOOT = 1.0
+_FIRST_FALL = 30.0
+"""Of the scale; later ones follow from how well the last one went."""
+_OVERSHOOT = 2.0
+"""The relative residual up to which a prediction is one."""
+_BEND = 0.7
+"""Change of log M below which a Newton step counts as one in the region of fast convergence: a
+residual relative to z does not see the coordinates that are small."""
+_STALE = 0.1
+"""Change of log M below which the Cholesky factor still serves for the slope."""
+_RAY_STEPS = 6
 _MOST_STEPS = 120
 """Of factorizations between two solutions."""
 
@@ -49,14 +58,14 @@ class DirectMap:
         return x, metric, change
 
     def reach(self, xi: Array, step: Array, scale: float) -> float:
-        """How much of a step stays inside of the domain, at most 1."""
+        """The multiple of a step that stays inside of the domain, with a margin."""
         if self.domain is None:
-            return 1.0
+            return math.inf
         low, high = self.domain(*(scale * self.theta0))
         with np.errstate(all="ignore"):
             room = np.where(step > 0, (high - xi) / step, (low - xi) / step)
         room = room[step != 0]
-        return min(1.0, 0.9 * float(np.min(room))) if room.size else 1.0
+        return 0.9 * float(np.min(room)) if room.size else math.inf
 
 
 @dataclass(frozen=True)
@@ -80,21 +89,52 @@ class _Failed(Exception):
     """The method of this module does not go through."""
 
 
-def _solver(A: Array, metric: Array) -> Callable[[Array], Array]:
-    solve = cholesky_solver(A, metric)
-    if solve is None:
-        raise _Failed
-    return solve
-
-
 @dataclass
+class _System:
+    r"""$A\,k(A^T\lambda; s\,\theta_0) = z^*$ and the count of its factorizations."""
+
+    mapping: DirectMap
+    A: Array
+    target: Array
+    size: float
+    nit: int = 0
+
+    def at(self, multipliers: Array, xi: Array, scale: float) -> _Point | None:
+        """The point with these multipliers; None where a value is not finite."""
+        x, metric, change = self.mapping.at(xi, scale)
+        # beyond a pole the metric may be negative
+        if not (np.isfinite(x).all() and np.min(metric) >= 0 and np.isfinite(metric).all()):
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):
+            residual = self.A @ x - self.target
+            norm = math.sqrt(residual @ residual)
+        return _Point(multipliers, xi, x, metric, change, residual, norm)
+
+    def solver(self, metric: Array) -> Callable[[Array], Array]:
+        if self.nit >= _MOST_STEPS:
+            raise _Failed
+        self.nit += 1
+        solve = cholesky_solver(self.A, metric)
+        if solve is None:
+            raise _Failed
+        return solve
+
+    def careful_solver(self, metric: Array) -> Callable[[Array], Array]:
+        """By an orthogonal factor where squaring has cost the weak directions their digits."""
+        self.nit += 1
+        solve, gamma = normal_equations(self.A, np.sqrt(metric))
+        return lambda r: solve(r) / gamma / gamma
+
+
+@dataclass(frozen=True, slots=True)
 class _Point:
     multipliers: Array
     xi: Array
     x: Array
     metric: Array
     change: Array
-    nit: int
+    residual: Array
+    norm: float
 
 
 def solve_direct(
@@ -140,148 +180,137 @@ def solve_scales(
     largest = float(np.max(np.abs(mapping.theta0)))
     scale = max(scales[0], 1.0 / largest) if largest > 1e-300 else scales[0]
     size = max(float(np.linalg.norm(target)), float(np.finfo(float).tiny))
-    fall = 10.0
+    system = _System(mapping, A, target, size)
+    fall = _FIRST_FALL
     try:
-        xi = np.zeros(A.shape[1])
-        point = _Point(np.zeros(A.shape[0]), xi, *_evaluated(mapping, xi, scale), 0)
+        point = system.at(np.zeros(A.shape[0]), np.zeros(A.shape[1]), scale)
+        if point is None:
+            return
         for end in scales:
             while scale > end:
-                point, scale, fall = _descended(mapping, A, target, size, point, scale, end, fall)
-            _refine(mapping, A, target, size, rtol, scale, point)
-            yield DirectSolution(point.x, point.multipliers, point.nit)
-            point.nit = 0
+                point, scale, fall = _descended(system, point, scale, end, fall)
+            point = _refined(system, point, scale, rtol)
+            yield DirectSolution(point.x, point.multipliers, system.nit)
+            system.nit = 0
     except _Failed:
         return
 
 
 def _descended(
-    mapping: DirectMap,
-    A: Array,
-    target: Array,
-    size: float,
-    point: _Point,
-    scale: float,
-    end: float,
-    fall: float,
+    system: _System, point: _Point, scale: float, end: float, fall: float
 ) -> tuple[_Point, float, float]:
     """The prediction at a smaller scale, as far as it is one."""
-    before = point.nit
-    _correct(mapping, A, target, _INNER * size, scale, point)
-    steps = point.nit - before
-    slope = -_solver(A, point.metric)(A @ point.change)
-    point.nit += 1
-    fall = min(fall**1.5, 1e4) if steps <= 1 else max(3.0, fall**0.6) if steps >= 4 else fall
+    before = system.nit
+    point = _corrected(system, point, scale, 1.0)
+    bend = math.inf
+    while bend > _BEND:
+        solve = system.solver(point.metric)
+        following = _stepped(system, point, solve, scale)
+        with np.errstate(all="ignore"):
+            bend = float(np.max(np.abs(np.log(following.metric / point.metric))))
+        point = following
+    steps = system.nit - before
+    if not bend <= _STALE:
+        solve = system.solver(point.metric)
+    slope = -solve(system.A @ point.change)
+    fall = min(fall**2, 1e4) if steps <= 1 else max(3.0, fall**0.6) if steps >= 4 else fall
     while True:
-        following = max(end, scale / fall)
-        predicted = _predicted(mapping, A, slope, point, scale, following)
-        # Newton climbs down from an overshoot one power of e a step
-        if predicted is not None and (
-            fall < 1.5 or float(np.linalg.norm(A @ predicted.x - target)) <= _OVERSHOOT * size
-        ):
-            return predicted, following, fall
+        smaller = max(end, scale / fall)
+        multipliers = point.multipliers + math.log(smaller / scale) * slope
+        predicted = _predicted(system, multipliers, smaller)
+        if predicted is not None and predicted.norm <= _OVERSHOOT * system.size:
+            return predicted, smaller, fall
         if fall < 1.1:
             raise _Failed
         fall = fall**0.5
 
 
-def _evaluated(mapping: DirectMap, xi: Array, scale: float) -> tuple[Array, Array, Array]:
-    x, metric, change = mapping.at(xi, scale)
-    if not np.isfinite(metric).all() or not np.isfinite(x).all():
-        raise _Failed
-    return x, metric, change
+def _predicted(system: _System, multipliers: Array, scale: float) -> _Point | None:
+    r"""A prediction, or the multiple of it that minimizes $\Phi$ along the ray, if that is better.
 
-
-def _predicted(
-    mapping: DirectMap, A: Array, slope: Array, point: _Point, scale: float, following: float
-) -> _Point | None:
-    multipliers = point.multipliers + np.log(following / scale) * slope
-    xi = A.T @ multipliers
-    if mapping.reach(np.zeros_like(xi), xi, following) < 1.0:
+    Exponential maps turn a small error of the whole prediction into a large one of x. The
+    coordinates of $\xi$ scale with the multipliers, so that the ray costs no matrix products.
+    """
+    xi = system.A.T @ multipliers
+    low, high = 0.0, system.mapping.reach(np.zeros_like(xi), xi, scale)
+    if high < 1.0:
         return None
-    x, metric, change = mapping.at(xi, following)
-    if not np.isfinite(metric).all() or not np.isfinite(x).all():
-        return None
-    return _Point(multipliers, xi, x, metric, change, point.nit)
+    plain = system.at(multipliers, xi, scale)
+    wanted = float(multipliers @ system.target)
+    if not wanted > 0 or (plain is not None and plain.norm <= 0.1 * system.size):
+        return plain
+    t = 1.0
+    for _ in range(_RAY_STEPS):
+        x, metric, _ = system.mapping.at(t * xi, scale)
+        gap, curvature = float(xi @ x) - wanted, float(xi @ (metric * xi))
+        if not math.isfinite(gap + curvature):
+            high, t = t, 0.5 * (low + t)
+            continue
+        if abs(gap) <= 0.1 * wanted:
+            break
+        low, high = (low, t) if gap > 0 else (t, high)
+        # the map grows exponentially, so that Newton for the logarithm is nearly exact
+        total = gap + wanted
+        t += -math.log(total / wanted) * total / curvature if total > 0 else -gap / curvature
+        if not low < t < high:
+            t = 0.5 * (low + high) if math.isfinite(high) else 2 * low
+    scaled = system.at(t * multipliers, t * xi, scale)
+    if plain is None or (scaled is not None and scaled.norm < plain.norm):
+        return scaled
+    return plain
 
 
-def _correct(
-    mapping: DirectMap, A: Array, target: Array, tolerance: float, scale: float, point: _Point
-) -> None:
-    """Newton steps until the residual is below the tolerance."""
-    while True:
-        residual = A @ point.x - target
-        if float(np.linalg.norm(residual)) <= tolerance:
-            return
-        _step(mapping, A, target, residual, scale, point)
+def _corrected(system: _System, point: _Point, scale: float, share: float) -> _Point:
+    """Newton steps until the residual is below a share of the target."""
+    while point.norm > share * system.size:
+        point = _stepped(system, point, system.solver(point.metric), scale)
+    return point
 
 
-def _step(
-    mapping: DirectMap,
-    A: Array,
-    target: Array,
-    residual: Array,
-    scale: float,
-    point: _Point,
-    *,
-    careful: bool = False,
-) -> None:
+def _stepped(
+    system: _System, point: _Point, solve: Callable[[Array], Array], scale: float
+) -> _Point:
     r"""One step, shortened until the slope of the convex $\Phi$ does not overshoot."""
-    if point.nit >= _MOST_STEPS:
-        raise _Failed
-    if careful:
-        solve, gamma = normal_equations(A, np.sqrt(point.metric))
-        w = -solve(residual) / gamma / gamma
-    else:
-        w = -_solver(A, point.metric)(residual)
-    point.nit += 1
-    direction = A.T @ w
-    slope = float(w @ residual)
+    w = -solve(point.residual)
+    direction = system.A.T @ w
+    slope = float(w @ point.residual)
     if not slope < 0:
+        if point.norm <= 1e-10 * system.size:
+            # solved to rounding already
+            return point
         raise _Failed
-    t = mapping.reach(point.xi, direction, scale)
+    t = min(1.0, system.mapping.reach(point.xi, direction, scale))
     for _ in range(40):
-        multipliers = point.multipliers + t * w
-        xi = point.xi + t * direction
-        x, metric, change = mapping.at(xi, scale)
-        if not np.isfinite(x).all():
+        following = system.at(point.multipliers + t * w, point.xi + t * direction, scale)
+        if following is None:
             t *= 0.25
             continue
-        ratio = float(w @ (A @ x - target)) / slope
-        if ratio >= -0.5 and np.isfinite(metric).all():
-            point.multipliers, point.xi = multipliers, xi
-            point.x, point.metric, point.change = x, metric, change
-            return
+        ratio = float(w @ following.residual) / slope
+        if ratio >= -0.5:
+            return following
         t *= max(0.1, min(0.5, 1.0 / (1.0 - ratio)))
     raise _Failed
 
 
-def _refine(
-    mapping: DirectMap,
-    A: Array,
-    target: Array,
-    size: float,
-    rtol: float,
-    scale: float,
-    point: _Point,
-) -> None:
+def _refined(system: _System, point: _Point, scale: float, rtol: float) -> _Point:
     """Newton steps at the wanted start until the residual stops falling."""
-    _correct(mapping, A, target, 1e-3 * size, scale, point)
-    absolute = np.abs(A)
-    best, careful = np.inf, False
+    point = _corrected(system, point, scale, 1e-3)
+    absolute = np.abs(system.A)
+    best, careful = math.inf, False
     for _ in range(30):
         # from the multipliers, so that x = k(A^T lambda) holds without the errors of the steps
-        point.xi = A.T @ point.multipliers
-        point.x, point.metric, point.change = _evaluated(mapping, point.xi, scale)
-        residual = A @ point.x - target
-        value = float(np.max(np.abs(residual)))
-        value /= float(np.max(absolute @ np.abs(point.x) + np.abs(target)))
+        settled = system.at(point.multipliers, system.A.T @ point.multipliers, scale)
+        if settled is None:
+            raise _Failed
+        size = float(np.max(absolute @ np.abs(settled.x) + np.abs(system.target)))
+        value = float(np.max(np.abs(settled.residual))) / size
         if value <= 4 * np.finfo(float).eps or (value <= rtol and value > 0.25 * best):
-            return
+            return settled
         if value > 0.8 * best:
             if careful:
                 raise _Failed
-            # squaring has cost the weak directions their digits
             careful = True
         best = min(best, value)
-        _step(mapping, A, target, residual, scale, point, careful=careful)
+        solver = system.careful_solver if careful else system.solver
+        point = _stepped(system, settled, solver(settled.metric), scale)
     raise _Failed
