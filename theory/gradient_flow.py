@@ -25,7 +25,7 @@ from theory.mirror.legendre import curve_ends
 from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
 from theory.mirror.regularizer import Regularizer
 from theory.mirror.structure import Structure, structure
-from theory.numeric.dual_curve import ClosedForm, numeric_curve
+from theory.numeric.dual_curve import ClosedForm
 from theory.numeric.integrate import FlowResult, integrate
 from theory.numeric.limit_path import LimitPath, limit_path
 from theory.numeric.limit_point import LimitPoint, limit_point
@@ -193,7 +193,7 @@ class GradientFlow(FlowModel):
         (True, True)
         """
         options.setdefault("laws", self.conservation_laws().found)
-        options.setdefault("closed_form", self._closed_form(problem, start))
+        options.setdefault("closed_form", self._closed_form(start))
         return integrate(self, problem, start, t, **options)
 
     def limit_point(
@@ -208,7 +208,7 @@ class GradientFlow(FlowModel):
         >>> limit.x.round(4).tolist(), limit.success
         ([0.0, 0.0, 0.3333], True)
         """
-        options.setdefault("closed_form", self._closed_form(problem, start))
+        options.setdefault("closed_form", self._closed_form(start))
         return limit_point(self, problem, start, **options)
 
     def limit_path(
@@ -224,22 +224,18 @@ class GradientFlow(FlowModel):
         >>> path.x[-1].round(4).tolist(), bool(path.success.all())
         ([0.0, 0.0, 0.3333], True)
         """
-        options.setdefault("closed_form", self._closed_form(problem, start))
+        options.setdefault("closed_form", self._closed_form(start))
         return limit_path(self, problem, start, scales, **options)
 
-    def _closed_form(self, problem: Regression, start: Mapping[Any, Any]) -> ClosedForm | None:
-        """The closed curve for every start of these signs, when it solves the curve's ODE."""
+    def _closed_form(self, start: Mapping[Any, Any]) -> ClosedForm | None:
+        """The closed curve for every start of these signs."""
         rho = self.elementwise
         by_name = {getattr(k, "name", k): v for k, v in start.items()}
         try:
-            signs = tuple(_sign(by_name[s.name]) for s in rho.parameters)
-            found = _closed_curve(rho, signs)
-            if found is not None:
-                numeric_curve(rho, start, problem.d, closed_form=found)
+            return _closed_curve(rho, tuple(_sign(by_name[s.name]) for s in rho.parameters))
         except (KeyError, TypeError, ValueError, TheoryError):
             # a wrong start is reported by the numeric function itself
             return None
-        return found
 
 
 def _sign(value: Any) -> int:
@@ -277,4 +273,4 @@ def _closed_curve(rho: Elementwise, signs: tuple[int, ...]) -> ClosedForm | None
             return None
     theta = {s: e.xreplace({curve.s: at}) for s, e in zip(rho.parameters, curve.theta, strict=True)}
     domain = None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
-    return ClosedForm(xi, symbols, theta, domain)
+    return ClosedForm(xi, symbols, theta, domain, derived=True)

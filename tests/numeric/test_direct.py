@@ -26,10 +26,7 @@ def curve_of(name: str, scale: float, d: int) -> NumericCurve:
     formula = name.partition(",")[0]
     start = {k: scale * v for k, v in MODELS[name].items()}
     flow = th.GradientFlow(th.Elementwise(formula, list(start)))
-    problem = th.Regression(np.ones((1, d)), [1.0])
-    return numeric_curve(
-        flow.parametrization, start, d, closed_form=flow._closed_form(problem, start)
-    )
+    return numeric_curve(flow.parametrization, start, d, closed_form=flow._closed_form(start))
 
 
 def data(seed: int, n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
@@ -83,9 +80,7 @@ def test_what_cannot_be_reached_is_given_up() -> None:
     start = {"u": 0.5}
     flow = th.GradientFlow(th.Elementwise("u**2", "u"))
     problem = th.Regression([[1.0, 1.0]], [-1.0])
-    curve = numeric_curve(
-        flow.parametrization, start, 2, closed_form=flow._closed_form(problem, start)
-    )
+    curve = numeric_curve(flow.parametrization, start, 2, closed_form=flow._closed_form(start))
     assert curve.direct is not None
     assert solve_direct(curve.direct, problem.dense, problem.y) is None
 

@@ -98,12 +98,14 @@ class _System:
     target: Array
     size: float
     nit: int = 0
+    # scale and slope at the last solution, for the curvature of a path of close ones
+    last: tuple[float, Array] | None = None
 
     def at(self, multipliers: Array, xi: Array, scale: float) -> _Point | None:
         """The point with these multipliers; None where a value is not finite."""
         x, metric, change = self.mapping.at(xi, scale)
         # beyond a pole the metric may be negative
-        if not (np.isfinite(x).all() and np.min(metric) >= 0 and np.isfinite(metric).all()):
+        if not (np.isfinite(x).all() and metric.min() >= 0 and np.isfinite(metric).all()):
             return None
         with np.errstate(over="ignore", invalid="ignore"):
             residual = self.A @ x - self.target
@@ -186,10 +188,12 @@ def solve_scales(
         point = system.at(np.zeros(A.shape[0]), np.zeros(A.shape[1]), scale)
         if point is None:
             return
+        settled = False
         for end in scales:
             while scale > end:
-                point, scale, fall = _descended(system, point, scale, end, fall)
-            point = _refined(system, point, scale, rtol)
+                point, scale, fall = _descended(system, point, scale, end, fall, settled)
+                settled = False
+            point, settled = _refined(system, point, scale, rtol), True
             yield DirectSolution(point.x, point.multipliers, system.nit)
             system.nit = 0
     except _Failed:
@@ -197,13 +201,13 @@ def solve_scales(
 
 
 def _descended(
-    system: _System, point: _Point, scale: float, end: float, fall: float
+    system: _System, point: _Point, scale: float, end: float, fall: float, settled: bool
 ) -> tuple[_Point, float, float]:
     """The prediction at a smaller scale, as far as it is one."""
     before = system.nit
     point = _corrected(system, point, scale, 1.0)
     bend = math.inf
-    while bend > _BEND:
+    while bend > _BEND and not settled:
         solve = system.solver(point.metric)
         following = _stepped(system, point, solve, scale)
         with np.errstate(all="ignore"):
@@ -213,10 +217,20 @@ def _descended(
     if not bend <= _STALE:
         solve = system.solver(point.metric)
     slope = -solve(system.A @ point.change)
+    bent, spacing = slope, 0.0
+    if settled:
+        if system.last is not None:
+            spacing = math.log(scale / system.last[0])
+            bent = (slope - system.last[1]) / spacing
+        system.last = scale, slope
     fall = min(fall**2, 1e4) if steps <= 1 else max(3.0, fall**0.6) if steps >= 4 else fall
     while True:
         smaller = max(end, scale / fall)
-        multipliers = point.multipliers + math.log(smaller / scale) * slope
+        step = math.log(smaller / scale)
+        # a secant over a long way says nothing about the curvature here
+        curved = -1.0 < spacing < 0.0 and step > 2.0 * spacing
+        change = slope + 0.5 * step * bent if curved else slope
+        multipliers = point.multipliers + step * change
         predicted = _predicted(system, multipliers, smaller)
         if predicted is not None and predicted.norm <= _OVERSHOOT * system.size:
             return predicted, smaller, fall
@@ -304,7 +318,7 @@ def _refined(system: _System, point: _Point, scale: float, rtol: float) -> _Poin
             raise _Failed
         size = float(np.max(absolute @ np.abs(settled.x) + np.abs(system.target)))
         value = float(np.max(np.abs(settled.residual))) / size
-        if value <= 4 * np.finfo(float).eps or (value <= rtol and value > 0.25 * best):
+        if value <= 16 * np.finfo(float).eps or (value <= rtol and value > 0.25 * best):
             return settled
         if value > 0.8 * best:
             if careful:

@@ -39,6 +39,9 @@ class ClosedForm:
         The open interval of $\xi$; without it the curve is checked against the ODE.
     conjugate : sympy.Expr, optional
         $F^*(\xi) = \int_0^\xi k$.
+    derived : bool
+        Whether it was derived and certified for all starts of its signs: then its ODE is checked
+        in floats at a few points, and it is not used where that fails.
     """
 
     xi: sp.Symbol
@@ -46,6 +49,7 @@ class ClosedForm:
     theta: Mapping[sp.Symbol, sp.Expr]
     domain: tuple[sp.Expr, sp.Expr] | None = None
     conjugate: sp.Expr | None = None
+    derived: bool = False
 
     @classmethod
     def from_mapping(
@@ -299,6 +303,9 @@ def numeric_curve(
         closed_form.domain,
         closed_form.conjugate,
     )
+    if closed_form.derived:
+        fits = _solves_ode(closed, block, d, theta0.tobytes())
+        return _compile_closed(closed, block, theta0) if fits else curve
     starts = np.unique(theta0, axis=1)
     _compare(closed, block, starts.shape[1], starts.tobytes())
     return _compile_closed(closed, block, theta0)
@@ -318,7 +325,7 @@ class _Closed:
 
 
 def _compile_closed(closed: _Closed, block: Block, theta0: Array) -> NumericCurve:
-    curve, domain, conjugate, inverse_map = _functions(closed)
+    curve, domain, conjugate, inverse_map, _ = _functions(closed)
     return NumericCurve(block, theta0, curve, domain, conjugate, inverse_map)
 
 
@@ -328,8 +335,8 @@ _Function: TypeAlias = Callable[..., tuple[Array, ...]]
 @lru_cache(maxsize=64)
 def _functions(
     closed: _Closed,
-) -> tuple[_Function, _Function | None, _Function | None, _Function]:
-    """The curve, its domain, the conjugate and the inverse mirror map as functions of arrays."""
+) -> tuple[_Function, _Function | None, _Function | None, _Function, _Function]:
+    """As functions of arrays: curve, domain, conjugate, inverse mirror map, curve's velocity."""
     rho, values = closed.parametrization, dict(closed.constants)
     arguments = [closed.xi, *closed.start]
     formulas = [e.subs(values) for e in closed.theta]
@@ -343,7 +350,8 @@ def _functions(
     metric = rho.metric().subs(values).xreplace(at)
     change = sp.Add(*(s * sp.diff(x, s) for s in closed.start))
     inverse_map = compile_expressions([x, metric, change], arguments)
-    return compile_expressions(formulas, arguments), domain, conjugate, inverse_map
+    velocity = compile_expressions([sp.diff(e, closed.xi) for e in formulas], arguments)
+    return compile_expressions(formulas, arguments), domain, conjugate, inverse_map, velocity
 
 
 def _compile_ends(
@@ -357,6 +365,29 @@ def _compile_ends(
         return tuple(v + s for v, s in zip(compiled(*theta), infinite, strict=True))
 
     return evaluate
+
+
+@lru_cache(maxsize=256)
+def _solves_ode(closed: _Closed, block: Block, count: int, starts: bytes) -> bool:
+    """Whether the closed form starts there and has the velocity of the ODE at a few points."""
+    theta0 = np.frombuffer(starts, dtype=np.float64).reshape(-1, count)
+    curve, domain, _, _, velocity = _functions(closed)
+    with np.errstate(all="ignore"):
+        radius = block.geometry(theta0).radius
+        low, high = domain(*theta0) if domain is not None else (-np.inf, np.inf)
+        for share in (0.0, 0.25, -0.25):
+            xi = share * radius
+            theta = np.stack(curve(xi, *theta0))
+            moving, field = np.stack(velocity(xi, *theta0)), block.field(theta)
+            size = np.max(np.abs(field), axis=0)
+            fits = np.max(np.abs(moving - field), axis=0) <= 1e-8 * size
+            if share == 0.0:
+                # relative to the start, or to the way that the curve goes from it
+                size = np.maximum(np.max(np.abs(theta0), axis=0), size * radius)
+                fits &= np.max(np.abs(theta - theta0), axis=0) <= 1e-8 * size
+            if not np.all(fits | (xi <= low) | (xi >= high)):
+                return False
+    return True
 
 
 @lru_cache(maxsize=256)

@@ -162,7 +162,7 @@ def integrate(
     theta0 = curve.theta0
     nonzero = np.abs(theta0[theta0 != 0])
     smallest = float(nonzero.min()) if nonzero.size else 1.0
-    mode, method, choice = _chosen(mode, method, closed_form is not None, smallest, t1 - t0)
+    mode, method, choice = _chosen(mode, method, curve.closed is not None, smallest, t1 - t0)
     try:
         target = target_predictor(model, problem.y)
     except InfeasibleTarget:

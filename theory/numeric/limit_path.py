@@ -7,7 +7,7 @@ $\ell_1$ norm, for example. Each solution is where Newton's method for the next 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import sympy as sp
@@ -15,11 +15,12 @@ from numpy.typing import ArrayLike
 
 from theory.errors import DataError, DomainError
 from theory.flow.gradient_flow import FlowModel
+from theory.numeric.block import Geometry
 from theory.numeric.compile import Array
 from theory.numeric.direct import solve_scales
 from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
-from theory.numeric.limit_point import TOLERATED, checked, limit_point, uncertainty_of
-from theory.numeric.newton import DualSolution, relative_residual
+from theory.numeric.limit_point import TOLERATED, limit_point, quick_bound, uncertainty_of
+from theory.numeric.newton import SOLVED, DualSolution, relative_residual
 from theory.numeric.objective import target_predictor
 from theory.numeric.problem import Regression
 from theory.numeric.start import Start
@@ -104,16 +105,14 @@ def limit_path(
     # a closed form without its domain may be continued beyond a pole
     if direct is not None and curve.domain is not None:
         B, z = A[rows], target[rows]
-        solutions = solve_scales(direct, B, z, values[order].tolist(), rtol=rtol)
-        for i, found in zip(order, solutions, strict=False):
-            here = replace(curve, theta0=values[i] * curve.theta0)
-            solution = checked(here, B, z, found, rtol)
-            if solution is None:
-                continue
-            gap = relative_residual(A, solution.x, target)
-            if gap <= rtol and _is_certain(B, here, solution):
-                x[i], residual[i], success[i] = solution.x, gap, True
-                multipliers[i, rows] = solution.multipliers
+        found = list(solve_scales(direct, B, z, values[order].tolist(), rtol=rtol))
+        at = order[: len(found)]
+        if found:
+            lam = np.array([f.multipliers for f in found])
+            multipliers[np.ix_(at, rows)] = lam
+            x[at], certain = _checked(curve, values[at], B, lam)
+            residual[at] = [relative_residual(A, x[i], target) for i in at]
+            success[at] = certain & (residual[at] <= rtol)
     names = {s.name for s in model.elementwise.parameters}
     for i in np.flatnonzero(~success):
         scaled = {
@@ -128,5 +127,24 @@ def limit_path(
     return LimitPath(values, x, multipliers, residual, success)
 
 
-def _is_certain(A: Array, curve: NumericCurve, solution: DualSolution) -> bool:
-    return uncertainty_of(A, curve, solution, np.arange(A.shape[0])) <= TOLERATED
+def _checked(
+    curve: NumericCurve, scales: Array, A: Array, multipliers: Array
+) -> tuple[Array, np.ndarray]:
+    """Points x on the curves themselves, and which of them rounding does not decide."""
+    m, d = len(scales), curve.d
+    # all scales are coordinates of one call
+    theta0 = np.multiply.outer(scales, curve.theta0).transpose(1, 0, 2).reshape(-1, m * d)
+    xi = multipliers @ A
+    theta, inside = curve.advance(theta0, xi.ravel())
+    x = curve.block.rho(theta).reshape(m, d)
+    certain = np.array(inside.reshape(m, d).all(axis=1))
+    geometry = curve.geometry(theta)
+    at = Geometry(*(getattr(geometry, f.name).reshape(m, d) for f in fields(Geometry)))
+    with np.errstate(invalid="ignore"):
+        bound = quick_bound(at, np.finfo(float).eps * np.abs(xi), x)
+    for i in np.flatnonzero(certain & ~(bound <= TOLERATED)):
+        here = replace(curve, theta0=scales[i] * curve.theta0)
+        point = theta.reshape(-1, m, d)[:, i]
+        solution = DualSolution(point, x[i], multipliers[i], 0.0, True, SOLVED, 0, 1.0)
+        certain[i] = uncertainty_of(A, here, solution, np.arange(len(A))) <= TOLERATED
+    return x, certain

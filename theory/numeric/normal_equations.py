@@ -2,6 +2,7 @@ r"""Solvers of $(A\,\mathrm{diag}(M)\,A^T)\,w = r$: a quick one, and one for wea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -35,15 +36,15 @@ def cholesky_solver(A: Array, metric: Array) -> Callable[[Array], Array] | None:
     >>> solve(np.array([4.0])).round(12).tolist()
     [2.0]
     """
-    top = float(np.max(metric))
-    if not (np.isfinite(top) and top > 0):
+    top = float(metric.max())
+    if not (math.isfinite(top) and top > 0):
         return None
     with np.errstate(under="ignore"):
         B = A * np.sqrt(metric / top)
     # B.T is a view in Fortran's order, so nothing is copied
     gram = blas.dsyrk(1.0, B.T, trans=1, lower=0)
     diagonal = gram.diagonal()
-    if not np.min(diagonal) > 1e-250:
+    if not diagonal.min() > 1e-250:
         return None
     scale = 1.0 / np.sqrt(diagonal)
     gram *= scale[:, None]
