@@ -8,6 +8,7 @@ law that is returned is verified: its Lie derivative along $P\nabla\rho$ is zero
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import sympy as sp
 
@@ -88,6 +89,7 @@ def conserved(law: sp.Expr, rho: Elementwise) -> Verdict:
     return verdict
 
 
+@lru_cache(maxsize=64)
 def elementwise_laws(rho: Elementwise) -> ConservationLaws:
     """All laws of a block that quadratures give in closed form.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -82,6 +82,8 @@ class NumericCurve:
         ``domain(*theta)`` gives the ends of the interval of dxi.
     inverse_map : callable, optional
         ``inverse_map(xi, *theta)`` is k, its derivative, and its change with the scale of theta.
+    inverse_value : callable, optional
+        ``inverse_value(xi, *theta)`` is k alone.
     """
 
     block: Block
@@ -90,6 +92,7 @@ class NumericCurve:
     domain: Callable[..., tuple[Array, ...]] | None = None
     closed_conjugate: Callable[..., tuple[Array, ...]] | None = None
     inverse_map: Callable[..., tuple[Array, ...]] | None = None
+    inverse_value: Callable[..., tuple[Array, ...]] | None = None
     rtol: float = field(default=1e-13)
 
     @property
@@ -325,18 +328,28 @@ class _Closed:
 
 
 def _compile_closed(closed: _Closed, block: Block, theta0: Array) -> NumericCurve:
-    curve, domain, conjugate, inverse_map, _ = _functions(closed)
-    return NumericCurve(block, theta0, curve, domain, conjugate, inverse_map)
+    f = _functions(closed)
+    return NumericCurve(
+        block, theta0, f.curve, f.domain, f.conjugate, f.inverse_map, f.inverse_value
+    )
 
 
 _Function: TypeAlias = Callable[..., tuple[Array, ...]]
 
 
+class _Functions(NamedTuple):
+    """A closed form as functions of arrays."""
+
+    curve: _Function
+    velocity: _Function
+    domain: _Function | None
+    conjugate: _Function | None
+    inverse_map: _Function
+    inverse_value: _Function
+
+
 @lru_cache(maxsize=64)
-def _functions(
-    closed: _Closed,
-) -> tuple[_Function, _Function | None, _Function | None, _Function, _Function]:
-    """As functions of arrays: curve, domain, conjugate, inverse mirror map, curve's velocity."""
+def _functions(closed: _Closed) -> _Functions:
     rho, values = closed.parametrization, dict(closed.constants)
     arguments = [closed.xi, *closed.start]
     formulas = [e.subs(values) for e in closed.theta]
@@ -351,7 +364,14 @@ def _functions(
     change = sp.Add(*(s * sp.diff(x, s) for s in closed.start))
     inverse_map = compile_expressions([x, metric, change], arguments)
     velocity = compile_expressions([sp.diff(e, closed.xi) for e in formulas], arguments)
-    return compile_expressions(formulas, arguments), domain, conjugate, inverse_map, velocity
+    return _Functions(
+        compile_expressions(formulas, arguments),
+        velocity,
+        domain,
+        conjugate,
+        inverse_map,
+        compile_expressions([x], arguments),
+    )
 
 
 def _compile_ends(
@@ -371,14 +391,15 @@ def _compile_ends(
 def _solves_ode(closed: _Closed, block: Block, count: int, starts: bytes) -> bool:
     """Whether the closed form starts there and has the velocity of the ODE at a few points."""
     theta0 = np.frombuffer(starts, dtype=np.float64).reshape(-1, count)
-    curve, domain, _, _, velocity = _functions(closed)
+    functions = _functions(closed)
+    domain = functions.domain
     with np.errstate(all="ignore"):
         radius = block.geometry(theta0).radius
         low, high = domain(*theta0) if domain is not None else (-np.inf, np.inf)
         for share in (0.0, 0.25, -0.25):
             xi = share * radius
-            theta = np.stack(curve(xi, *theta0))
-            moving, field = np.stack(velocity(xi, *theta0)), block.field(theta)
+            theta = np.stack(functions.curve(xi, *theta0))
+            moving, field = np.stack(functions.velocity(xi, *theta0)), block.field(theta)
             size = np.max(np.abs(field), axis=0)
             fits = np.max(np.abs(moving - field), axis=0) <= 1e-8 * size
             if share == 0.0:

@@ -36,6 +36,10 @@ _IMPLICIT = ("Radau", "BDF", "LSODA")
 _EVENTS = ("interpolation", "boundary", "blow_up")
 # from here on |xi| has lost so many digits next to a pole that the curve is started afresh
 _RECENTER = 1e4
+# steps between two looks at the parameters
+_TOGETHER = 32
+# steps between two looks at the size of xi where the curve has no ends
+_LOOK = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,11 +300,14 @@ class _Run:
         self.system, self.problem, self.target = system, problem, target
         self.tol, self.stop_at_target, self.events = tol, stop_at_target, events
         self.times: list[float] = [t0]
+        # the parameters are worked out from the unknowns for many steps at once
+        self.ys: list[Array] = [system.y0]
         self.states: list[Array] = [system.theta(system.y0)]
         self.pieces: list[tuple[Any, System]] = []
         self.t_events: dict[str, list[float]] = {name: [] for name in _EVENTS}
         self.nfev = self.njev = 0
         self.huge = 1e12 * max(1.0, float(np.max(np.abs(self.states[0]))))
+        self.size = float(np.linalg.norm(target)) if target is not None else 0.0
 
     def budget(self, max_nfev: int, max_seconds: float) -> None:
         self.max_nfev, self.deadline = max_nfev, time.monotonic() + max_seconds
@@ -317,12 +324,10 @@ class _Run:
         piece, system = self.pieces[i - 1]
         return system.theta(piece(t))
 
-    def residual(self, x: Array) -> float:
+    def residual(self, z: Array) -> float:
         if self.target is None:
             return np.inf
-        z = self.problem.predict(x)
-        size = float(np.linalg.norm(self.target))
-        return float(np.linalg.norm(z - self.target)) / (size if size > 0 else 1.0)
+        return float(np.linalg.norm(z - self.target)) / (self.size if self.size > 0 else 1.0)
 
     def march(
         self,
@@ -333,7 +338,7 @@ class _Run:
         atol: float,
         progress: Callable[[float], None] | None,
     ) -> tuple[int, str]:
-        if self.residual(self.x0) <= self.tol:
+        if self.residual(self.problem.predict(self.x0)) <= self.tol:
             self.t_events["interpolation"].append(t0)
             if self.stop_at_target:
                 return 1, "The start interpolates."
@@ -377,8 +382,7 @@ class _Run:
                 if solver is None:
                     solver = solver_at(now, y, first)
                 solver.step()
-                x = self.system.x(solver.y)
-                failed = solver.status == "failed" or not np.isfinite(x).all()
+                failed = solver.status == "failed" or not np.isfinite(solver.y).all()
                 reason = "the step size falls below rounding error"
             except Stop as stop:
                 reason, failed = str(stop), True
@@ -392,12 +396,14 @@ class _Run:
                     retries += 1
                     first, solver = max(last * 10.0 ** (-2 * retries), 1e-15 * now), None
                     continue
+                ended = self._settle()
+                if ended is not None:
+                    return ended
                 if budget:
                     return -1, f"Stopped at t = {now:.10g}: {reason}."
                 return self._exit(reason)
             retries, first = 0, None
-            y = solver.y
-            theta = self.system.theta(y)
+            y = np.array(solver.y)
             try:
                 piece = solver.dense_output()
             except Stop as stop:
@@ -405,38 +411,76 @@ class _Run:
                 return -1, f"Stopped at t = {now:.10g}: {stop}."
             self.pieces.append((piece, self.system))
             self.times.append(float(solver.t))
-            self.states.append(theta)
+            self.ys.append(y)
             if progress is not None:
                 progress(float(solver.t))
-            if self._interpolates(x) and self.stop_at_target:
+            reached = self._interpolates(y) and self.stop_at_target
+            finished = solver.status == "finished"
+            moved = None
+            if (
+                not reached
+                and not finished
+                and (len(self.ys) % _LOOK == 0 or not self.system.boundless)
+            ):
+                # without a closed form a distant center costs time as well
+                limit = _RECENTER if self.system.curve.closed is not None else 20.0
+                moved = self.system.recentered(y, limit)
+            if reached or finished or moved is not None or len(self.ys) % _TOGETHER == 0:
+                ended = self._settle()
+                if ended is not None:
+                    return ended
+            if reached:
                 return 1, f"Interpolation is reached at t = {self.times[-1]:.10g}."
-            if float(np.max(np.abs(theta))) > self.huge:
-                self.t_events["blow_up"].append(self.times[-1])
-                return -1, f"The parameters blow up near t = {self.times[-1]:.10g}."
-            if solver.status == "finished":
+            if finished:
                 return 0, "The end of the time span is reached."
-            # without a closed form a distant center costs time as well
-            limit = _RECENTER if self.system.curve.closed is not None else 20.0
-            moved = self.system.recentered(y, theta, limit)
             if moved is not None:
                 self.system, y, solver = moved, moved.y0, None
 
-    def _interpolates(self, x: Array) -> bool:
+    def _settle(self) -> tuple[int, str] | None:
+        """The parameters of the steps that wait for it; the end of the run if they blow up."""
+        waiting = self.ys[len(self.states) :]
+        if not waiting:
+            return None
+        with np.errstate(all="ignore"):
+            theta = self.system.theta(np.stack(waiting, axis=-1))
+            size = np.max(np.abs(theta), axis=(0, 1))
+        begin = len(self.states)
+        self.states.extend(np.moveaxis(theta, -1, 0))
+        wrong = np.flatnonzero(~(size <= self.huge))
+        if not wrong.size:
+            return None
+        last = begin + int(wrong[0])
+        blown = bool(size[wrong[0]] > self.huge) and np.isfinite(size[wrong[0]])
+        keep = last + 1 if blown else last
+        del self.times[keep:], self.ys[keep:], self.states[keep:], self.pieces[keep - 1 :]
+        self.t_events["interpolation"] = [
+            t for t in self.t_events["interpolation"] if t <= self.times[-1]
+        ]
+        if not blown:
+            return self._exit("the parameters leave the range of finite numbers")
+        self.t_events["blow_up"].append(self.times[-1])
+        return -1, f"The parameters blow up near t = {self.times[-1]:.10g}."
+
+    def _interpolates(self, y: Array) -> bool:
         """Record the time at which the relative residual passes `tol` during the last step."""
         if "interpolation" not in self.events or self.t_events["interpolation"]:
             return False
-        if self.residual(x) > self.tol:
+        # what the last evaluation saw tells whether a look at the step itself can pay
+        if self.residual(self.system.z) > 1e3 * self.tol:
+            return False
+        if self.residual(self.problem.predict(self.system.x(y))) > self.tol:
             return False
         piece, system = self.pieces[-1]
         a, b = self.times[-2:]
 
         def gap(t: float) -> float:
-            return float(np.log(max(self.residual(system.x(piece(t))), 1e-300) / self.tol))
+            residual = self.residual(self.problem.predict(system.x(piece(t))))
+            return float(np.log(max(residual, 1e-300) / self.tol))
 
         at = float(brentq(gap, a, b, xtol=1e-15 * b)) if gap(a) > 0 > gap(b) else b
         self.t_events["interpolation"].append(at)
         if self.stop_at_target:
-            self.times[-1], self.states[-1] = at, system.theta(piece(at))
+            self.times[-1], self.ys[-1] = at, np.asarray(piece(at))
         return True
 
     def _exit(self, reason: str) -> tuple[int, str]:

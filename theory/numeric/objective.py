@@ -15,12 +15,12 @@ from theory.errors import DataError, InfeasibleTarget, UnknownName
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.links import MEAN, PREDICTOR, Link
 from theory.flow.losses import Loss
-from theory.numeric.compile import Array, compile_expression, compile_expressions
+from theory.numeric.compile import Array, compile_expression
 
 __all__ = ["Objective", "compile_objective", "target_predictor"]
 
 
-_Slopes: TypeAlias = Callable[..., tuple[Array, ...]]
+_Function: TypeAlias = Callable[..., Array]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Objective:
     """
 
     y: Array
-    _value: Callable[..., Array]
-    _slopes: _Slopes
+    _value: _Function
+    _slope: _Function
+    _curvature: _Function
 
     def value(self, z: Array) -> Array:
         """The summed loss for z of shape (n,) or (n, m): shape () or (m,)."""
@@ -42,11 +43,11 @@ class Objective:
 
     def slope(self, z: Array) -> Array:
         """$q'(z)$, same shape as z."""
-        return self._slopes(z, self._targets(z))[0]
+        return self._slope(z, self._targets(z))
 
     def curvature(self, z: Array) -> Array:
         """$q''(z)$, same shape as z."""
-        return self._slopes(z, self._targets(z))[1]
+        return self._curvature(z, self._targets(z))
 
     def _targets(self, z: Array) -> Array:
         return self.y if np.ndim(z) < 2 else self.y[:, None]
@@ -78,11 +79,13 @@ def compile_objective(model: FlowModel, y: Array) -> Objective:
 
 
 @lru_cache(maxsize=64)
-def _functions(loss: Loss, link: Link) -> tuple[Callable[..., Array], _Slopes]:
+def _functions(loss: Loss, link: Link) -> tuple[_Function, _Function, _Function]:
+    """Value, slope and curvature; most calls want the slope alone."""
     arguments = (PREDICTOR, loss.target)
     slope = loss.gradient_in_predictor(link)
-    value = compile_expression(loss.at_predictor(link), arguments)
-    return value, compile_expressions([slope, sp.diff(slope, PREDICTOR)], arguments)
+    formulas = loss.at_predictor(link), slope, sp.diff(slope, PREDICTOR)
+    value, first, second = (compile_expression(f, arguments) for f in formulas)
+    return value, first, second
 
 
 def _check_targets(model: FlowModel, y: Array) -> None:

@@ -29,15 +29,27 @@ class System(Protocol):
     block: Block
     curve: NumericCurve
     objective: Objective
+    z: Array
+    """A x at the last evaluation of the right-hand side."""
 
     @property
     def has_jacobian(self) -> bool: ...
+    @property
+    def boundless(self) -> bool:
+        """Whether no digits are lost next to an end of the curve."""
+        ...
+
     def rhs(self, y: Array) -> Array: ...
     def jacobian(self, y: Array) -> Array: ...
-    def theta(self, y: Array) -> Array: ...
+    def theta(self, y: Array) -> Array:
+        """Shape (k, d) for y of shape (m,), and (k, d, p) for p states of shape (m, p)."""
+        ...
+
     def x(self, y: Array) -> Array: ...
     def pulled_back(self, theta: Array) -> Array: ...
-    def recentered(self, y: Array, theta: Array, limit: float) -> System | None: ...
+    def recentered(self, y: Array, limit: float) -> System | None:
+        """A system that measures the curves from here, where digits are lost otherwise."""
+        ...
 
 
 class PrimalSystem:
@@ -50,13 +62,18 @@ class PrimalSystem:
         self.shape = theta0.shape
         self.y0 = theta0.ravel()
         self.curve = NumericCurve(block, theta0)
+        self.z = problem.predict(block.rho(theta0))
 
     @property
     def has_jacobian(self) -> bool:
         return self.y0.size <= _LARGEST_JACOBIAN
 
+    @property
+    def boundless(self) -> bool:
+        return True
+
     def theta(self, y: Array) -> Array:
-        return y.reshape(self.shape)
+        return y.reshape(*self.shape, *y.shape[1:])
 
     def x(self, y: Array) -> Array:
         return self.block.rho(self.theta(y))
@@ -69,7 +86,9 @@ class PrimalSystem:
     def rhs(self, y: Array) -> Array:
         theta = self.theta(y)
         with np.errstate(all="ignore"):
-            return np.asarray(-self.block.field(theta) * self.pulled_back(theta)).ravel()
+            self.z = self.problem.predict(self.block.rho(theta))
+            g = self.problem.pull_back(self.objective.slope(self.z))
+            return np.asarray(-self.block.field(theta) * g).ravel()
 
     def jacobian(self, y: Array) -> Array:
         theta = self.theta(y)
@@ -87,7 +106,7 @@ class PrimalSystem:
         full[:, index, :, index] += np.moveaxis(diagonal, 2, 0)
         return np.asarray(full.reshape(k * d, k * d))
 
-    def recentered(self, y: Array, theta: Array, limit: float) -> System | None:
+    def recentered(self, y: Array, limit: float) -> System | None:
         return None
 
 
@@ -101,8 +120,11 @@ class DualSystem:
         self.block = curve.block
         self.center = center
         self.y0 = np.zeros(problem.n)
+        self.z = problem.predict(curve.block.rho(center))
         # a closed form without its domain may be continued beyond a pole, which `advance` sees
-        self.map = curve.inverse_map if curve.domain is not None else None
+        closed = curve.domain is not None
+        self.map = curve.inverse_map if closed else None
+        self.value = curve.inverse_value if closed else None
         self.ends: tuple[Array, Array] | None = None
         if curve.domain is not None:
             low, high = curve.domain(*center)
@@ -113,17 +135,34 @@ class DualSystem:
     def has_jacobian(self) -> bool:
         return self.y0.size <= _LARGEST_JACOBIAN
 
+    @property
+    def boundless(self) -> bool:
+        return self.map is not None and self.ends is None
+
     def theta(self, y: Array) -> Array:
         xi = -self.problem.pull_back(y)
+        center = self.center
+        if y.ndim == 2:
+            # all states at once: one coordinate of the curve for each
+            many = np.repeat(center[..., None], y.shape[1], axis=-1)
+            flat = self._theta(xi.ravel(), many.reshape(len(center), -1))
+            return flat.reshape(many.shape)
+        return self._theta(xi, center)
+
+    def _theta(self, xi: Array, center: Array) -> Array:
         if self.map is None or self.curve.closed is None:
-            return self.curve.advance(self.center, xi)[0]
-        return self._inside(xi, np.stack(self.curve.closed(xi, *self.center)))
+            return self.curve.advance(center, xi)[0]
+        theta = np.stack(self.curve.closed(xi, *center))
+        if self.ends is None:
+            return theta
+        low, high = self.curve.domain(*center) if self.curve.domain is not None else self.ends
+        return np.where((xi > low) & (xi < high), theta, np.nan)
 
     def x(self, y: Array) -> Array:
-        if self.map is None:
+        if self.value is None:
             return self.block.rho(self.theta(y))
         xi = -self.problem.pull_back(y)
-        return self._inside(xi, self.map(xi, *self.center)[0])
+        return self._inside(xi, self.value(xi, *self.center)[0])
 
     def _inside(self, xi: Array, value: Array) -> Array:
         """NaN where the curve has ended before xi."""
@@ -137,7 +176,8 @@ class DualSystem:
 
     def rhs(self, y: Array) -> Array:
         with np.errstate(all="ignore"):
-            return self.objective.slope(self.problem.predict(self.x(y)))
+            self.z = self.problem.predict(self.x(y))
+            return self.objective.slope(self.z)
 
     def jacobian(self, y: Array) -> Array:
         A = self.problem.dense
@@ -152,13 +192,22 @@ class DualSystem:
         curvature = self.objective.curvature(self.problem.predict(x))
         return np.asarray(-curvature[:, None] * (B @ B.T))
 
-    def recentered(self, y: Array, theta: Array, limit: float) -> System | None:
+    def recentered(self, y: Array, limit: float) -> System | None:
         xi = -self.problem.pull_back(y)
-        if self.map is not None and self.ends is None:
-            # no pole, so that digits are lost to the size of xi alone
-            if float(np.max(np.abs(xi))) < 2 * self.far:
-                return None
-            self.far = float(np.max(np.abs(xi)))
+        if self.map is not None:
+            far = float(np.max(np.abs(xi)))
+            if self.ends is None:
+                # no pole, so that digits are lost to the size of xi alone
+                if far < 2 * self.far:
+                    return None
+                self.far = far
+            else:
+                with np.errstate(invalid="ignore"):
+                    room = np.minimum(self.ends[1] - xi, xi - self.ends[0])
+                    # near a pole M is a power of the distance to it
+                    if np.all(100 * np.abs(xi) < limit * room):
+                        return None
+        theta = self.theta(y)
         slope = np.abs(self.curve.geometry(theta).slope)
         with np.errstate(all="ignore"):
             lost = float(np.nanmax(np.abs(xi) * slope))
