@@ -16,7 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.numeric.compile import Array
-from theory.numeric.normal_equations import cholesky_solver, normal_equations
+from theory.numeric.normal_equations import (
+    Matrix,
+    cholesky_solver,
+    magnitude,
+    normal_equations,
+)
 
 __all__ = ["DirectMap", "DirectSolution", "solve_direct", "solve_scales"]
 
@@ -94,7 +99,7 @@ class _System:
     r"""$A\,k(A^T\lambda; s\,\theta_0) = z^*$ and the count of its factorizations."""
 
     mapping: DirectMap
-    A: Array
+    A: Matrix
     target: Array
     size: float
     nit: int = 0
@@ -140,14 +145,15 @@ class _Point:
 
 
 def solve_direct(
-    mapping: DirectMap, A: Array, target: Array, *, rtol: float = 1e-12
+    mapping: DirectMap, A: Matrix, target: Array, *, rtol: float = 1e-12
 ) -> DirectSolution | None:
     r"""Solve $A\,k(A^T\lambda) = z^*$ for linearly independent rows, or give up.
 
     Parameters
     ----------
     mapping : DirectMap
-    A : ndarray, shape (n, d)
+    A : matrix, shape (n, d)
+        An array, a sparse array or an operator.
     target : ndarray, shape (n,)
     rtol : float
         Residual relative to $\max_i(|A||x| + |z|)_i$.
@@ -163,7 +169,7 @@ def solve_direct(
 
 
 def solve_scales(
-    mapping: DirectMap, A: Array, target: Array, scales: Sequence[float], *, rtol: float = 1e-12
+    mapping: DirectMap, A: Matrix, target: Array, scales: Sequence[float], *, rtol: float = 1e-12
 ) -> Iterator[DirectSolution]:
     r"""Solve from the starts $s\,\theta_0$ for falling scales s; ends where it does not go on.
 
@@ -309,14 +315,13 @@ def _stepped(
 def _refined(system: _System, point: _Point, scale: float, rtol: float) -> _Point:
     """Newton steps at the wanted start until the residual stops falling."""
     point = _corrected(system, point, scale, 1e-3)
-    absolute = np.abs(system.A)
     best, careful = math.inf, False
     for _ in range(30):
         # from the multipliers, so that x = k(A^T lambda) holds without the errors of the steps
         settled = system.at(point.multipliers, system.A.T @ point.multipliers, scale)
         if settled is None:
             raise _Failed
-        size = float(np.max(absolute @ np.abs(settled.x) + np.abs(system.target)))
+        size = float(np.max(magnitude(system.A, settled.x) + np.abs(system.target)))
         value = float(np.max(np.abs(settled.residual))) / size
         if value <= 16 * np.finfo(float).eps or (value <= rtol and value > 0.25 * best):
             return settled

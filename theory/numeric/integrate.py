@@ -180,7 +180,7 @@ def integrate(
     system: System
     if mode == "dual":
         system = DualSystem(curve, problem, objective, theta0)
-        scale = float(np.min(curve.geometry(theta0).radius)) / float(np.max(np.abs(problem.dense)))
+        scale = float(np.min(curve.geometry(theta0).radius)) / problem.largest
         atol = 1e-2 * rtol * min(scale, 1.0) if atol is None else atol
     else:
         system = PrimalSystem(curve.block, problem, objective, theta0)

@@ -21,6 +21,7 @@ from theory.numeric.direct import solve_scales
 from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
 from theory.numeric.limit_point import TOLERATED, limit_point, quick_bound, uncertainty_of
 from theory.numeric.newton import SOLVED, DualSolution, relative_residual
+from theory.numeric.normal_equations import Matrix, rows_of
 from theory.numeric.objective import target_predictor
 from theory.numeric.problem import Regression
 from theory.numeric.start import Start
@@ -97,14 +98,14 @@ def limit_path(
     if not problem.is_consistent(target):
         raise DataError("A x = z has no solution, so that the limits are no interpolators.")
     curve = numeric_curve(model.elementwise, start, problem.d, closed_form=closed_form)
-    m, A, rows = values.size, problem.dense, problem.independent_rows
+    m, A, rows = values.size, problem.matrix, problem.independent_rows
     x, multipliers = np.full((m, problem.d), np.nan), np.zeros((m, problem.n))
     residual, success = np.full(m, np.inf), np.zeros(m, dtype=bool)
     order = np.argsort(-values, kind="stable")
     direct = curve.direct
     # a closed form without its domain may be continued beyond a pole
     if direct is not None and curve.domain is not None:
-        B, z = A[rows], target[rows]
+        B, z = rows_of(A, rows), target[rows]
         found = list(solve_scales(direct, B, z, values[order].tolist(), rtol=rtol))
         at = order[: len(found)]
         if found:
@@ -128,13 +129,13 @@ def limit_path(
 
 
 def _checked(
-    curve: NumericCurve, scales: Array, A: Array, multipliers: Array
+    curve: NumericCurve, scales: Array, A: Matrix, multipliers: Array
 ) -> tuple[Array, np.ndarray]:
     """Points x on the curves themselves, and which of them rounding does not decide."""
     m, d = len(scales), curve.d
     # all scales are coordinates of one call
     theta0 = np.multiply.outer(scales, curve.theta0).transpose(1, 0, 2).reshape(-1, m * d)
-    xi = multipliers @ A
+    xi = np.ascontiguousarray((A.T @ multipliers.T).T)
     theta, inside = curve.advance(theta0, xi.ravel())
     x = curve.block.rho(theta).reshape(m, d)
     certain = np.array(inside.reshape(m, d).all(axis=1))
@@ -146,5 +147,5 @@ def _checked(
         here = replace(curve, theta0=scales[i] * curve.theta0)
         point = theta.reshape(-1, m, d)[:, i]
         solution = DualSolution(point, x[i], multipliers[i], 0.0, True, SOLVED, 0, 1.0)
-        certain[i] = uncertainty_of(A, here, solution, np.arange(len(A))) <= TOLERATED
+        certain[i] = uncertainty_of(A, here, solution, np.arange(A.shape[0])) <= TOLERATED
     return x, certain

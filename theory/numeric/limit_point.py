@@ -15,6 +15,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import lapack
+from scipy.sparse.linalg import LinearOperator
 
 from theory.errors import DataError, DomainError, InfeasibleTarget, ShapeError
 from theory.flow.gradient_flow import FlowModel
@@ -24,6 +25,7 @@ from theory.numeric.constrained import BoxMinimum, minimize_over_box
 from theory.numeric.direct import DirectSolution, solve_direct
 from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
 from theory.numeric.newton import SOLVED, DualSolution, relative_residual, solve_dual
+from theory.numeric.normal_equations import Matrix, columns_of, rows_of
 from theory.numeric.objective import Objective, compile_objective, target_predictor
 from theory.numeric.problem import Regression, independent_rows
 from theory.numeric.start import Start
@@ -34,6 +36,8 @@ TOLERATED = 1e-6
 """The relative error of x by rounding that a success may have."""
 _SMALL = 1e-9
 """A bound of this error below which no sharper one is worth its time."""
+_COLUMNS = 20_000
+"""Columns that are eliminated at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,10 +145,10 @@ def limit_point(
     solution = None
     if problem.is_consistent(target) and (bounds is None or not _excluded(problem, target, bounds)):
         rows = problem.independent_rows
-        solution = _solve(curve, problem.dense, target, rows, rtol, max_iterations)
+        solution = _solve(curve, problem.matrix, target, rows, rtol, max_iterations)
         if solution.success:
             return _result(curve, problem, target, target, solution, objective, True)
-    A = problem.dense
+    A = problem.array("the minimum of the loss over the reachable x")
     bounds = curve.reach() if bounds is None else bounds
     best = minimize_over_box(A, objective, *bounds)
     gradient = A.T @ objective.slope(best.z)
@@ -175,7 +179,7 @@ def _read_reach(reach: tuple[ArrayLike, ArrayLike], curve: NumericCurve) -> tupl
 
 def _excluded(problem: Regression, target: Array, bounds: tuple[Array, Array]) -> bool:
     """Whether some sample alone is out of reach."""
-    A = problem.dense
+    A = problem.array("the bounds of A x")
     with np.errstate(invalid="ignore"):
         a, b = (np.where(A != 0, A * end, 0.0) for end in bounds)
     low, high = np.minimum(a, b).sum(axis=1), np.maximum(a, b).sum(axis=1)
@@ -184,14 +188,14 @@ def _excluded(problem: Regression, target: Array, bounds: tuple[Array, Array]) -
 
 def _solve(
     curve: NumericCurve,
-    A: Array,
+    A: Matrix,
     target: Array,
     rows: NDArray[np.intp],
     rtol: float,
     max_iterations: int,
 ) -> DualSolution:
     whole = len(rows) == A.shape[0]
-    B, z = (A, target) if whole else (A[rows], target[rows])
+    B, z = (A, target) if whole else (rows_of(A, rows), target[rows])
     reduced = _directly(curve, B, z, rtol)
     if reduced is None:
         reduced = solve_dual(curve, B, z, rtol=rtol, max_iterations=max_iterations)
@@ -218,7 +222,7 @@ def _solve(
     )
 
 
-def _directly(curve: NumericCurve, A: Array, target: Array, rtol: float) -> DualSolution | None:
+def _directly(curve: NumericCurve, A: Matrix, target: Array, rtol: float) -> DualSolution | None:
     """The solution by the closed form of the inverse mirror map, checked on the curve itself."""
     if curve.direct is None:
         return None
@@ -227,7 +231,7 @@ def _directly(curve: NumericCurve, A: Array, target: Array, rtol: float) -> Dual
 
 
 def checked(
-    curve: NumericCurve, A: Array, target: Array, found: DirectSolution, rtol: float
+    curve: NumericCurve, A: Matrix, target: Array, found: DirectSolution, rtol: float
 ) -> DualSolution | None:
     """The solution on the curve itself; None where the curve has ended, or A x is not z."""
     theta, inside = curve.advance(curve.theta0, A.T @ found.multipliers)
@@ -265,7 +269,7 @@ def quick_bound(geometry: Geometry, noise: Array, x: Array) -> Array:
 
 
 def uncertainty_of(
-    A: Array, curve: NumericCurve, solution: DualSolution, rows: NDArray[np.intp]
+    A: Matrix, curve: NumericCurve, solution: DualSolution, rows: NDArray[np.intp]
 ) -> float:
     r"""Relative error of x when each $\xi_i$ is off $\mathrm{range}(A^T)$ by rounding.
 
@@ -274,7 +278,7 @@ def uncertainty_of(
     """
     lam = solution.multipliers
     if len(rows) < A.shape[0]:
-        A, lam = A[rows], lam[rows]
+        A, lam = rows_of(A, rows), lam[rows]
     n = len(rows)
     if A.shape[1] == n:
         return 0.0
@@ -286,25 +290,51 @@ def uncertainty_of(
     bound = float(quick_bound(geometry, noise, solution.x))
     if bound <= _SMALL:
         return bound
-    # elimination with row exchanges picks n coordinates that move fast and are independent
-    _, exchanges, _ = lapack.dgetrf((A * (speed / np.max(speed))).T)
-    order = np.arange(A.shape[1])
+    basic, factor, exchanges = _basis(A, speed)
+    if factor is None:
+        return np.inf
+    # an operator shows no other columns than those that were asked for
+    other = (
+        np.setdiff1d(np.arange(A.shape[1]), basic)
+        if not isinstance(A, LinearOperator)
+        else _important(A, speed)
+    )
+    moved_basic = np.zeros(n)
+    largest = 0.0
+    for begin in range(0, len(other), _COLUMNS):
+        some = other[begin : begin + _COLUMNS]
+        C = np.abs(lapack.dgetrs(factor, exchanges, columns_of(A, some))[0])
+        shift = noise[some] + C.T @ noise[basic]
+        if np.any(shift > 1e-3 * geometry.radius[some]):
+            # rounding alone carries this coordinate into or out of the competition
+            return np.inf
+        with np.errstate(over="ignore"):
+            moved = speed[some] * (speed[some] * shift)
+            moved_basic += C @ moved
+        largest = max(largest, float(np.max(moved)))
+    size = float(np.max(np.abs(solution.x)))
+    worst = max(largest, float(np.max(moved_basic)))
+    return worst / size if size > 0 else 0.0
+
+
+def _basis(A: Matrix, speed: Array) -> tuple[NDArray[np.intp], Array | None, Array]:
+    """Columns that move fast and are independent, with their LU factors; None if singular."""
+    n = A.shape[0]
+    candidates = np.arange(A.shape[1]) if isinstance(A, np.ndarray) else _important(A, speed)
+    some = columns_of(A, candidates)
+    # elimination with row exchanges picks them
+    _, exchanges, _ = lapack.dgetrf((some * (speed[candidates] / np.max(speed))).T)
+    order = np.arange(len(candidates))
     for i, j in enumerate(exchanges):
         order[i], order[j] = order[j], order[i]
-    basic, other = order[:n], order[n:]
-    factor, exchanges, singular = lapack.dgetrf(A[:, basic])
-    if singular:
-        return np.inf
-    C = np.abs(lapack.dgetrs(factor, exchanges, A[:, other])[0])
-    shift = noise[other] + C.T @ noise[basic]
-    if np.any(shift > 1e-3 * geometry.radius[other]):
-        # rounding alone carries this coordinate into or out of the competition
-        return np.inf
-    with np.errstate(over="ignore"):
-        moved = speed[other] * (speed[other] * shift)
-    size = float(np.max(np.abs(solution.x)))
-    worst = max(float(np.max(moved)), float(np.max(C @ moved)))
-    return worst / size if size > 0 else 0.0
+    factor, exchanges, singular = lapack.dgetrf(some[:, order[:n]])
+    return candidates[order[:n]], None if singular else factor, exchanges
+
+
+def _important(A: Matrix, speed: Array) -> NDArray[np.intp]:
+    """The fastest columns, many more than there are rows."""
+    count = min(A.shape[1], 5 * A.shape[0] + 100)
+    return np.sort(np.argpartition(-speed, count - 1)[:count])
 
 
 def _result(
@@ -316,7 +346,7 @@ def _result(
     objective: Objective,
     reachable: bool,
 ) -> LimitPoint:
-    uncertainty = uncertainty_of(problem.dense, curve, solution, problem.independent_rows)
+    uncertainty = uncertainty_of(problem.matrix, curve, solution, problem.independent_rows)
     success, message = solution.success, solution.message
     if success and uncertainty > TOLERATED:
         success = False
@@ -325,7 +355,7 @@ def _result(
             f"small a start double precision cannot tell their shares: relative error up to "
             f"{uncertainty:.1e}. Start from larger values."
         )
-    z = problem.dense @ solution.x
+    z = problem.predict(solution.x)
     return LimitPoint(
         x=solution.x,
         theta=solution.theta,
@@ -353,7 +383,7 @@ def _unreachable(
     max_iterations: int,
 ) -> LimitPoint:
     low, high = bounds
-    A = problem.dense
+    A = problem.array("the limit outside of the reach")
     forced = best.lower | best.upper
     x = np.where(best.lower, low, np.where(best.upper, high, np.nan))
     if not np.isfinite(x[forced]).all():

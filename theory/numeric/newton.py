@@ -16,7 +16,7 @@ import numpy as np
 from theory.numeric.block import Geometry
 from theory.numeric.compile import Array
 from theory.numeric.dual_curve import NumericCurve
-from theory.numeric.normal_equations import normal_equations
+from theory.numeric.normal_equations import Matrix, magnitude, normal_equations
 
 __all__ = ["SOLVED", "DualSolution", "relative_residual", "solve_dual"]
 
@@ -56,9 +56,9 @@ class DualSolution:
     share: float
 
 
-def relative_residual(A: Array, x: Array, z: Array) -> float:
+def relative_residual(A: Matrix, x: Array, z: Array) -> float:
     r"""$\|Ax - z\|_\infty / \| |A||x| + |z| \|_\infty$, the backward error of A x = z."""
-    scale = float(np.max(np.abs(A) @ np.abs(x) + np.abs(z)))
+    scale = float(np.max(magnitude(A, x) + np.abs(z)))
     gap = float(np.max(np.abs(A @ x - z)))
     return gap / scale if scale > 0 else 0.0
 
@@ -84,7 +84,7 @@ class _State:
 
 def solve_dual(
     curve: NumericCurve,
-    A: Array,
+    A: Matrix,
     target: Array,
     *,
     rtol: float = 1e-12,
@@ -96,7 +96,8 @@ def solve_dual(
     ----------
     curve : NumericCurve
         The curves of the d coordinates.
-    A : ndarray, shape (n, d)
+    A : matrix, shape (n, d)
+        An array, a sparse array or an operator.
     target : ndarray, shape (n,)
     rtol : float
         Relative residual that counts as solved.
@@ -182,7 +183,7 @@ def _growth_order(span: float, covered: float) -> float:
 
 
 def _correct(
-    curve: NumericCurve, A: Array, z: Array, tolerance: float, state: _State
+    curve: NumericCurve, A: Matrix, z: Array, tolerance: float, state: _State
 ) -> int | None:
     """Damped Newton steps until the residual is below `tolerance`; None when it stays above."""
     for step in range(12):
@@ -196,7 +197,7 @@ def _correct(
     return None
 
 
-def _newton_step(curve: NumericCurve, A: Array, z: Array, residual: Array, state: _State) -> bool:
+def _newton_step(curve: NumericCurve, A: Matrix, z: Array, residual: Array, state: _State) -> bool:
     solve, gamma = normal_equations(A, state.geometry.speed)
     w = -solve(residual) / gamma
     if not np.isfinite(w).all():
@@ -226,7 +227,7 @@ def _newton_step(curve: NumericCurve, A: Array, z: Array, residual: Array, state
     return False
 
 
-def _polish(curve: NumericCurve, A: Array, z: Array, state: _State, rtol: float) -> None:
+def _polish(curve: NumericCurve, A: Matrix, z: Array, state: _State, rtol: float) -> None:
     """Newton steps until the residual stops falling."""
     best = relative_residual(A, state.geometry.x, z)
     for _ in range(40):
@@ -249,7 +250,7 @@ def _polish(curve: NumericCurve, A: Array, z: Array, state: _State, rtol: float)
 
 
 def _finish(
-    curve: NumericCurve, A: Array, z: Array, state: _State, rtol: float, share: float
+    curve: NumericCurve, A: Matrix, z: Array, state: _State, rtol: float, share: float
 ) -> DualSolution:
     """Recompute from the start where that loses nothing, so that errors of steps do not pile up."""
     multipliers = state.multipliers
@@ -285,7 +286,7 @@ def _finish(
     )
 
 
-def _give_up(A: Array, z: Array, state: _State, share: float, reason: str) -> DualSolution:
+def _give_up(A: Matrix, z: Array, state: _State, share: float, reason: str) -> DualSolution:
     return DualSolution(
         state.theta,
         state.geometry.x,

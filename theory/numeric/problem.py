@@ -13,13 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from scipy.linalg import qr, svd
+from scipy.linalg import eigh, lapack, qr, svd
 from scipy.sparse.linalg import LinearOperator
 
 from theory.errors import DataError, ShapeError
 from theory.numeric.compile import Array
+from theory.numeric.normal_equations import Matrix, gram
 
 __all__ = ["Regression", "expand_products", "independent_rows", "read_table"]
+
+_LARGEST_ARRAY = 4_000_000
+"""Entries up to which a sparse matrix or an operator is made an array."""
+_LARGEST_DENSE = 250_000_000
+"""Entries of two gigabytes."""
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -119,20 +125,62 @@ class Regression:
         return np.asarray(self.A.toarray(), dtype=np.float64)
 
     @cached_property
-    def _svd(self) -> tuple[Array, Array]:
-        u, s, _ = svd(self.dense, full_matrices=False, check_finite=False)
-        return u, s
+    def matrix(self) -> Matrix:
+        """A as an array where that takes little memory, else as it is: sparse, or an operator."""
+        if isinstance(self.A, np.ndarray) or self.n * self.d <= _LARGEST_ARRAY:
+            return self.dense
+        return self.A
+
+    def array(self, purpose: str) -> Array:
+        """A as an array, for what cannot do with less.
+
+        Raises
+        ------
+        DataError
+            When the array would not fit into memory.
+        """
+        if self.n * self.d > _LARGEST_DENSE:
+            raise DataError(
+                f"Expected a matrix A with at most {_LARGEST_DENSE:,} entries for {purpose}, which "
+                f"needs it as an array, but got shape ({self.n}, {self.d})."
+            )
+        return self.dense
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest |a_ij|; for an operator the length of the longest row."""
+        if isinstance(self.matrix, LinearOperator):
+            return float(np.sqrt(np.max(gram(self.matrix, np.ones(self.d)).diagonal())))
+        return float(abs(self.matrix).max())
+
+    @cached_property
+    def _is_full(self) -> bool:
+        """Whether the rows are independent by far; False where a closer look is needed."""
+        return _independent_by_far(self.matrix)
+
+    @cached_property
+    def _directions(self) -> tuple[Array, Array]:
+        """Left singular vectors and singular values, in decreasing order."""
+        if isinstance(self.matrix, np.ndarray):
+            u, s, _ = svd(self.matrix, full_matrices=False, check_finite=False)
+            return u, s
+        values, u = eigh(gram(self.matrix, np.ones(self.d)), check_finite=False)
+        # what squaring leaves of a zero
+        values = np.where(values > self.n * np.finfo(float).eps * values[-1], values, 0.0)
+        return u[:, ::-1], np.sqrt(values[::-1])
 
     @property
     def rank(self) -> int:
         """Numerical rank of A: singular values above `max(n, d) * eps * s_max`."""
-        s = self._svd[1]
+        if self._is_full:
+            return self.n
+        s = self._directions[1]
         return int(np.sum(s > max(self.n, self.d) * np.finfo(float).eps * s[0]))
 
     @cached_property
     def independent_rows(self) -> NDArray[np.intp]:
         """Samples whose rows of A are a basis of all rows, up to rounding."""
-        return independent_rows(self.dense)
+        return np.arange(self.n) if self._is_full else independent_rows(self.matrix)
 
     def predict(self, x: Array) -> Array:
         r"""$z = A x$, shapes (d,) or (d, m) to (n,) or (n, m)."""
@@ -156,7 +204,9 @@ class Regression:
         size = float(np.linalg.norm(z))
         if size == 0.0:
             return 0.0
-        u = self._svd[0][:, : self.rank]
+        if self._is_full:
+            return 0.0
+        u = self._directions[0][:, : self.rank]
         rest = z - u @ (u.T @ z)
         return float(np.linalg.norm(rest - u @ (u.T @ rest)) / size)
 
@@ -165,7 +215,7 @@ class Regression:
         return self.distance_to_range(z) <= rtol
 
 
-def independent_rows(A: Array) -> NDArray[np.intp]:
+def independent_rows(A: Matrix) -> NDArray[np.intp]:
     """Rows that are a basis of all rows of a matrix, in increasing order.
 
     Examples
@@ -173,10 +223,30 @@ def independent_rows(A: Array) -> NDArray[np.intp]:
     >>> independent_rows(np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])).tolist()
     [1, 2]
     """
-    triangle, pivots = qr(A.T, mode="r", pivoting=True, check_finite=False)
-    size = np.abs(np.diagonal(triangle))
-    rank = int(np.sum(size > max(A.shape) * np.finfo(float).eps * size[0]))
-    return np.sort(pivots[:rank])
+    if isinstance(A, np.ndarray):
+        triangle, pivots = qr(A.T, mode="r", pivoting=True, check_finite=False)
+        size = np.abs(np.diagonal(triangle))
+        rank = int(np.sum(size > max(A.shape) * np.finfo(float).eps * size[0]))
+        return np.sort(pivots[:rank])
+    product = gram(A, np.ones(A.shape[1]))
+    scale = np.sqrt(np.where(product.diagonal() > 0, product.diagonal(), 1.0))
+    tolerance = A.shape[0] * np.finfo(float).eps
+    _, order, rank, _ = lapack.dpstrf(product / scale[:, None] / scale, tol=tolerance)
+    return np.sort(order[:rank] - 1)
+
+
+def _independent_by_far(A: Matrix) -> bool:
+    r"""Whether Cholesky's factor of $AA^T$, rows scaled to length one, has no small pivot."""
+    n, d = A.shape
+    if n > d:
+        return False
+    product = gram(A, np.ones(d))
+    if not np.all(product.diagonal() > 0):
+        return False
+    scale = 1.0 / np.sqrt(product.diagonal())
+    factor, info = lapack.dpotrf(scale[:, None] * product * scale, lower=1)
+    # the rounding errors of the product do not reach the square of this
+    return bool(info == 0 and np.min(factor.diagonal()) > 1e-4)
 
 
 def _require_real(array: Any, name: str) -> None:

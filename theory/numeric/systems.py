@@ -9,6 +9,7 @@ import numpy as np
 from theory.numeric.block import Block
 from theory.numeric.compile import Array
 from theory.numeric.dual_curve import NumericCurve
+from theory.numeric.normal_equations import gram
 from theory.numeric.objective import Objective
 from theory.numeric.problem import Regression
 
@@ -180,17 +181,15 @@ class DualSystem:
             return self.objective.slope(self.z)
 
     def jacobian(self, y: Array) -> Array:
-        A = self.problem.dense
         if self.map is None:
             theta = self.theta(y)
-            x, speed = self.block.rho(theta), self.curve.geometry(theta).speed
+            x, metric = self.block.rho(theta), self.curve.geometry(theta).speed ** 2
         else:
             xi = -self.problem.pull_back(y)
             x, metric, _ = self.map(xi, *self.center)
-            x, speed = self._inside(xi, x), np.sqrt(metric)
-        B = A * speed
+            x = self._inside(xi, x)
         curvature = self.objective.curvature(self.problem.predict(x))
-        return np.asarray(-curvature[:, None] * (B @ B.T))
+        return np.asarray(-curvature[:, None] * gram(self.problem.matrix, metric))
 
     def recentered(self, y: Array, limit: float) -> System | None:
         xi = -self.problem.pull_back(y)
