@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from theory.gradient_flow import GradientFlow, Mirror
     from theory.mirror.design import Design, design
     from theory.mirror.isotropic import IsotropicMetric
+    from theory.numeric.batch import Batch
     from theory.numeric.problem import Regression, expand_products, read_table
     from theory.numeric.sweep import SweepTable, sweep
     from theory.show.code import to_code
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from theory.weight_normalization import WeightNormalization
 
 __all__ = [
+    "Batch",
     "Certificate",
     "Conjecture",
     "Coupled",
@@ -96,6 +98,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOME = {
+    "Batch": "theory.numeric.batch",
     "Certificate": "theory.exact.verdict",
     "Conjecture": "theory.claims.conjecture",
     "Coupled": "theory.flow.coupled",

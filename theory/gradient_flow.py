@@ -25,8 +25,11 @@ from theory.mirror.legendre import curve_ends
 from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
 from theory.mirror.regularizer import Regularizer
 from theory.mirror.structure import Structure, structure
+from theory.numeric.batch import Batch
 from theory.numeric.dual_curve import ClosedForm
 from theory.numeric.integrate import FlowResult, integrate
+from theory.numeric.integrate_batch import BatchResult, integrate_batch
+from theory.numeric.limit_batch import LimitBatch, limit_batch
 from theory.numeric.limit_path import LimitPath, limit_path
 from theory.numeric.limit_point import LimitPoint, limit_point
 from theory.numeric.problem import Regression
@@ -226,6 +229,37 @@ class GradientFlow(FlowModel):
         """
         options.setdefault("closed_form", self._closed_form(start))
         return limit_path(self, problem, start, scales, **options)
+
+    def integrate_batch(
+        self, batch: Batch, start: Mapping[Any, Any], t: Any = None, **options: Any
+    ) -> BatchResult:
+        """The trajectories of many data sets or starts in one integration.
+
+        Examples
+        --------
+        >>> from theory.numeric.batch import Batch
+        >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
+        >>> runs = flow.integrate_batch(
+        ...     Batch([[1.0, 2.0]], [1.0]), {"u": [[0.1], [0.2]], "v": 0.1}, (0, 50)
+        ... )
+        >>> runs.x.shape, runs.success.tolist()
+        ((2, 2, 2), [True, True])
+        """
+        return integrate_batch(self, batch, start, t, **options)
+
+    def limit_batch(self, batch: Batch, start: Mapping[Any, Any], **options: Any) -> LimitBatch:
+        """Where the flows of many data sets or starts go, in one solve.
+
+        Examples
+        --------
+        >>> from theory.numeric.batch import Batch
+        >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
+        >>> limits = flow.limit_batch(Batch([[1.0, 2.0]], [1.0]), {"u": [[1e-8], [1.0]], "v": 1e-8})
+        >>> limits.success.tolist()
+        [True, True]
+        """
+        options.setdefault("closed_form", self._closed_form(start))
+        return limit_batch(self, batch, start, **options)
 
     def _closed_form(self, start: Mapping[Any, Any]) -> ClosedForm | None:
         """The closed curve for every start of these signs."""

@@ -185,9 +185,15 @@ def solve_scales(
     >>> [s.x.round(3).tolist() for s in solve_scales(mapping, A, z, [1.0, 1e-3])]
     [[0.5, 0.25], [0.022, 0.489]]
     """
+    scale = scales[0]
+    wanted = float(np.linalg.norm(target))
+    begin, _, _ = mapping.at(np.zeros(A.shape[1]), scale)
+    there = float(np.linalg.norm(magnitude(A, begin)))
+    # a start that is not small next to the target needs no larger one on the way
     largest = float(np.max(np.abs(mapping.theta0)))
-    scale = max(scales[0], 1.0 / largest) if largest > 1e-300 else scales[0]
-    size = max(float(np.linalg.norm(target)), float(np.finfo(float).tiny))
+    if not wanted <= there and largest > 1e-300:
+        scale = max(scale, 1.0 / largest)
+    size = max(wanted, 1e-3 * there if wanted <= there else 0.0, float(np.finfo(float).tiny))
     system = _System(mapping, A, target, size)
     fall = _FIRST_FALL
     try:

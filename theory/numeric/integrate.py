@@ -27,7 +27,7 @@ from theory.numeric.problem import Regression
 from theory.numeric.start import Start, read_constants
 from theory.numeric.systems import DualSystem, PrimalSystem, Stop, System
 
-__all__ = ["FlowResult", "integrate"]
+__all__ = ["FlowResult", "integrate", "read_times"]
 
 _METHODS = {
     "RK23": RK23, "RK45": RK45, "DOP853": DOP853, "Radau": Radau, "BDF": BDF, "LSODA": LSODA
@@ -159,7 +159,7 @@ def integrate(
     >>> run.success, round(float(run.end[0]), 8)
     (True, 1.0)
     """
-    t0, t1 = _time_span(t)
+    t0, t1 = read_times(t)
     _check_options(method, mode, rtol, atol, events)
     curve = numeric_curve(model.elementwise, start, problem.d, closed_form=closed_form)
     objective = compile_objective(model, problem.y)
@@ -240,7 +240,8 @@ def _chosen(
     return mode, method, "as asked for" if given else f"{mode} by {method}: {why}"
 
 
-def _time_span(t: float | tuple[float, float] | None) -> tuple[float, float]:
+def read_times(t: float | tuple[float, float] | None) -> tuple[float, float]:
+    """Both ends of the time span; the second is infinite for None."""
     if t is None:
         return 0.0, np.inf
     try:

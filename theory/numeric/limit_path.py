@@ -26,7 +26,7 @@ from theory.numeric.objective import target_predictor
 from theory.numeric.problem import Regression
 from theory.numeric.start import Start
 
-__all__ = ["LimitPath", "limit_path"]
+__all__ = ["LimitPath", "certain_points", "limit_path"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,8 @@ def limit_path(
         if found:
             lam = np.array([f.multipliers for f in found])
             multipliers[np.ix_(at, rows)] = lam
-            x[at], certain = _checked(curve, values[at], B, lam)
+            theta0 = np.multiply.outer(values[at], curve.theta0).transpose(1, 0, 2)
+            x[at], certain = certain_points(curve, theta0, B, lam)
             residual[at] = [relative_residual(A, x[i], target) for i in at]
             success[at] = certain & (residual[at] <= rtol)
     names = {s.name for s in model.elementwise.parameters}
@@ -128,15 +129,32 @@ def limit_path(
     return LimitPath(values, x, multipliers, residual, success)
 
 
-def _checked(
-    curve: NumericCurve, scales: Array, A: Matrix, multipliers: Array
+def certain_points(
+    curve: NumericCurve, theta0: Array, A: Matrix, multipliers: Array
 ) -> tuple[Array, np.ndarray]:
-    """Points x on the curves themselves, and which of them rounding does not decide."""
-    m, d = len(scales), curve.d
-    # all scales are coordinates of one call
-    theta0 = np.multiply.outer(scales, curve.theta0).transpose(1, 0, 2).reshape(-1, m * d)
-    xi = np.ascontiguousarray((A.T @ multipliers.T).T)
-    theta, inside = curve.advance(theta0, xi.ravel())
+    r"""The points $k(A^T\lambda)$ of many starts, and which of them rounding does not decide.
+
+    Parameters
+    ----------
+    curve : NumericCurve
+    theta0 : ndarray, shape (k, m, d)
+    A : matrix, shape (n, d), or ndarray, shape (m, n, d)
+    multipliers : ndarray, shape (m, n)
+
+    Returns
+    -------
+    x : ndarray, shape (m, d)
+    certain : ndarray of bool, shape (m,)
+        Within the domain of the curve, with an uncertainty of at most `TOLERATED`.
+    """
+    _, m, d = theta0.shape
+    many = isinstance(A, np.ndarray) and A.ndim == 3
+    if many:
+        xi = np.matmul(multipliers[:, None, :], A)[:, 0, :]
+    else:
+        xi = np.ascontiguousarray((A.T @ multipliers.T).T)
+    # all starts are coordinates of one call
+    theta, inside = curve.advance(theta0.reshape(-1, m * d), xi.ravel())
     x = curve.block.rho(theta).reshape(m, d)
     certain = np.array(inside.reshape(m, d).all(axis=1))
     geometry = curve.geometry(theta)
@@ -144,8 +162,9 @@ def _checked(
     with np.errstate(invalid="ignore"):
         bound = quick_bound(at, np.finfo(float).eps * np.abs(xi), x)
     for i in np.flatnonzero(certain & ~(bound <= TOLERATED)):
-        here = replace(curve, theta0=scales[i] * curve.theta0)
+        here = replace(curve, theta0=theta0[:, i])
         point = theta.reshape(-1, m, d)[:, i]
         solution = DualSolution(point, x[i], multipliers[i], 0.0, True, SOLVED, 0, 1.0)
-        certain[i] = uncertainty_of(A, here, solution, np.arange(A.shape[0])) <= TOLERATED
+        data = A[i] if many else A
+        certain[i] = uncertainty_of(data, here, solution, np.arange(data.shape[0])) <= TOLERATED
     return x, certain

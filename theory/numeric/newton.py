@@ -200,9 +200,11 @@ def _correct(
 def _newton_step(curve: NumericCurve, A: Matrix, z: Array, residual: Array, state: _State) -> bool:
     solve, gamma = normal_equations(A, state.geometry.speed)
     w = -solve(residual) / gamma
-    if not np.isfinite(w).all():
+    # the metric underflows where x goes to an end of its range
+    with np.errstate(over="ignore", invalid="ignore"):
+        direction = (A.T @ w) / gamma
+    if not (np.isfinite(w).all() and np.isfinite(direction).all()):
         return False
-    direction = (A.T @ w) / gamma
     size, big = float(np.max(np.abs(residual))), float(np.max(np.abs(w)))
     if big == 0.0:
         return False

@@ -49,6 +49,14 @@ class Objective:
         """$q''(z)$, same shape as z."""
         return self._curvature(z, self._targets(z))
 
+    def slope_at(self, z: Array, y: Array) -> Array:
+        """$q'(z)$ for targets y of the shape of z."""
+        return self._slope(z, y)
+
+    def losses_at(self, z: Array, y: Array) -> Array:
+        """The summed losses, shape (m,), for z and targets y of shape (n, m)."""
+        return np.asarray(np.sum(self._value(z, y), axis=0))
+
     def _targets(self, z: Array) -> Array:
         return self.y if np.ndim(z) < 2 else self.y[:, None]
 
@@ -97,9 +105,11 @@ def _check_targets(model: FlowModel, y: Array) -> None:
         bad = (y < low) if targets.closed[0] else (y <= low)
         bad |= (y > high) if targets.closed[1] else (y >= high)
     if bad.any():
-        i = int(np.argmax(bad))
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        index = ", ".join(map(str, at))
         raise DataError(
-            f"Expected targets in {targets} for the loss {model.loss.name} but got y[{i}] = {y[i]}."
+            f"Expected targets in {targets} for the loss {model.loss.name} but got "
+            f"y[{index}] = {y[at]}."
         )
 
 
