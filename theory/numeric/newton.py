@@ -199,9 +199,9 @@ def _correct(
 
 def _newton_step(curve: NumericCurve, A: Matrix, z: Array, residual: Array, state: _State) -> bool:
     solve, gamma = normal_equations(A, state.geometry.speed)
-    w = -solve(residual) / gamma
     # the metric underflows where x goes to an end of its range
     with np.errstate(over="ignore", invalid="ignore"):
+        w = -solve(residual) / gamma
         direction = (A.T @ w) / gamma
     if not (np.isfinite(w).all() and np.isfinite(direction).all()):
         return False
@@ -225,7 +225,7 @@ def _newton_step(curve: NumericCurve, A: Matrix, z: Array, residual: Array, stat
         if np.isfinite(ratio) and ratio >= -0.5 and np.isfinite(geometry.slope).all():
             state.advance(theta, geometry, (t / gamma) * w)
             return True
-        t *= max(0.1, min(0.5, 1.0 / (1.0 - ratio))) if np.isfinite(ratio) else 0.25
+        t *= max(0.1, min(0.5, 1.0 / (1.0 - ratio))) if ratio < -0.5 else 0.25
     return False
 
 
