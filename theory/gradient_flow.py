@@ -30,6 +30,7 @@ from theory.numeric.dual_curve import ClosedForm
 from theory.numeric.integrate import FlowResult, integrate
 from theory.numeric.integrate_batch import BatchResult, integrate_batch
 from theory.numeric.limit_batch import LimitBatch, limit_batch
+from theory.numeric.limit_derivative import LimitDerivative, limit_derivative
 from theory.numeric.limit_path import LimitPath, limit_path
 from theory.numeric.limit_point import LimitPoint, limit_point
 from theory.numeric.problem import Regression
@@ -230,6 +231,21 @@ class GradientFlow(FlowModel):
         options.setdefault("closed_form", self._closed_form(start))
         return limit_path(self, problem, start, scales, **options)
 
+    def limit_derivative(
+        self, problem: Regression, start: Mapping[Any, Any], **options: Any
+    ) -> LimitDerivative:
+        """How the limit point moves with targets, data and start.
+
+        Examples
+        --------
+        >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
+        >>> slope = flow.limit_derivative(Regression([[2.0]], [3.0]), {"u": 0.3, "v": 0.2})
+        >>> slope.along(y=[1.0]).round(12).tolist()
+        [0.5]
+        """
+        options.setdefault("closed_form", self._closed_form(start))
+        return limit_derivative(self, problem, start, **options)
+
     def integrate_batch(
         self, batch: Batch, start: Mapping[Any, Any], t: Any = None, **options: Any
     ) -> BatchResult:
@@ -237,7 +253,6 @@ class GradientFlow(FlowModel):
 
         Examples
         --------
-        >>> from theory.numeric.batch import Batch
         >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
         >>> runs = flow.integrate_batch(
         ...     Batch([[1.0, 2.0]], [1.0]), {"u": [[0.1], [0.2]], "v": 0.1}, (0, 50)
@@ -252,7 +267,6 @@ class GradientFlow(FlowModel):
 
         Examples
         --------
-        >>> from theory.numeric.batch import Batch
         >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
         >>> limits = flow.limit_batch(Batch([[1.0, 2.0]], [1.0]), {"u": [[1e-8], [1.0]], "v": 1e-8})
         >>> limits.success.tolist()

@@ -87,6 +87,8 @@ class NumericCurve:
         ``inverse_map(xi, *theta)`` is k, its derivative, and its change with the scale of theta.
     inverse_value : callable, optional
         ``inverse_value(xi, *theta)`` is k alone.
+    start_slopes : callable, optional
+        ``start_slopes(xi, *theta)`` is the derivative of k in every start value.
     """
 
     block: Block
@@ -96,6 +98,7 @@ class NumericCurve:
     closed_conjugate: Callable[..., tuple[Array, ...]] | None = None
     inverse_map: Callable[..., tuple[Array, ...]] | None = None
     inverse_value: Callable[..., tuple[Array, ...]] | None = None
+    start_slopes: Callable[..., tuple[Array, ...]] | None = None
     rtol: float = field(default=1e-13)
 
     @property
@@ -191,6 +194,30 @@ class NumericCurve:
     def metric(self, xi: Array) -> Array:
         r"""$M = dk/d\xi$, shape (d,)."""
         return np.asarray(self.geometry(self.theta(xi)).speed ** 2)
+
+    def slopes_in_start(self, xi: Array) -> Array:
+        r"""$\partial k(\xi; \theta_0)/\partial\theta_{0j}$, shape (k, d).
+
+        Without a closed form by the variational equation $J' = P\,\nabla^2\rho\,J$, $J(0) = 1$.
+        """
+        xi = np.broadcast_to(xi, (self.d,)).astype(np.float64)
+        if self.start_slopes is not None:
+            return np.stack(self.start_slopes(xi, *self.theta0))
+        k, block = self.block.k, self.block
+
+        def extended(y: Array, _: np.ndarray) -> Array:
+            theta, J = y[:k], y[k:].reshape(k, k, -1)
+            turned = np.einsum("jld,lmd->jmd", block.hessian(theta), J) * block.rates[:, None]
+            return np.concatenate([block.field(theta), turned.reshape(k * k, -1)])
+
+        one = np.repeat(np.eye(k).reshape(k * k, 1), self.d, axis=1)
+        y0 = np.concatenate([self.theta0, one])
+        first = self._first_step(self.theta0)
+        # components of J may pass through zero, where nothing is relative to them
+        end = integrate_lanes(extended, y0, xi, first, rtol=self.rtol, atol=1e-13, mean=True)
+        gradient = block.gradient(end.y[:k])
+        slopes = np.einsum("jd,jmd->md", gradient, end.y[k:].reshape(k, k, -1))
+        return np.where(end.inside, slopes, np.nan)
 
     def conjugate(self, xi: Array) -> Array:
         r"""$F^*(\xi) = \int_0^\xi k$, shape (d,), with $F^*(0) = 0$."""
@@ -338,7 +365,14 @@ class _Closed:
 def _compile_closed(closed: _Closed, block: Block, theta0: Array) -> NumericCurve:
     f = _functions(closed)
     return NumericCurve(
-        block, theta0, f.curve, f.domain, f.conjugate, f.inverse_map, f.inverse_value
+        block,
+        theta0,
+        f.curve,
+        f.domain,
+        f.conjugate,
+        f.inverse_map,
+        f.inverse_value,
+        f.start_slopes,
     )
 
 
@@ -354,6 +388,7 @@ class _Functions(NamedTuple):
     conjugate: _Function | None
     inverse_map: _Function
     inverse_value: _Function
+    start_slopes: _Function
 
 
 @lru_cache(maxsize=64)
@@ -379,6 +414,7 @@ def _functions(closed: _Closed) -> _Functions:
         conjugate,
         inverse_map,
         compile_expressions([x], arguments),
+        compile_expressions([sp.diff(x, s) for s in closed.start], arguments),
     )
 
 

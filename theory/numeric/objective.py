@@ -15,9 +15,9 @@ from theory.errors import DataError, InfeasibleTarget, UnknownName
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.links import MEAN, PREDICTOR, Link
 from theory.flow.losses import Loss
-from theory.numeric.compile import Array, compile_expression
+from theory.numeric.compile import Array, compile_expression, compile_expressions
 
-__all__ = ["Objective", "compile_objective", "target_predictor"]
+__all__ = ["Objective", "compile_objective", "target_predictor", "target_slopes"]
 
 
 _Function: TypeAlias = Callable[..., Array]
@@ -157,6 +157,25 @@ def target_predictor(model: FlowModel, y: Array) -> Array:
     return np.array(
         [_root(partial(_gap, h, float(m)), f"y[{i}] = {y[i]}") for i, m in enumerate(mean)]
     )
+
+
+def target_slopes(model: FlowModel, y: Array) -> Array:
+    r"""$dz^*/dy$ of every sample, shape (n,): from $q_z(z^*(y), y) = 0$.
+
+    Examples
+    --------
+    >>> from theory.flow.parametrization import Elementwise
+    >>> target_slopes(FlowModel(Elementwise("u", "u")), np.array([2.0])).tolist()
+    [1.0]
+    """
+    z = target_predictor(model, y)
+    arguments = (PREDICTOR, model.loss.target)
+    slope = model.loss.gradient_in_predictor(model.link)
+    mixed, own = compile_expressions([sp.diff(slope, s) for s in reversed(arguments)], arguments)(
+        z, y
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(-mixed / own)
 
 
 def _minimize_each(model: FlowModel, y: Array) -> Array:
