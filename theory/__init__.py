@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from theory.gradient_flow import GradientFlow, Mirror
     from theory.mirror.design import Design, design
     from theory.mirror.isotropic import IsotropicMetric
+    from theory.numeric import optimizers
     from theory.numeric.batch import Batch
     from theory.numeric.problem import Regression, expand_products, read_table
     from theory.numeric.sweep import SweepTable, sweep
@@ -84,6 +85,7 @@ __all__ = [
     "losses",
     "monotone",
     "networks",
+    "optimizers",
     "passes",
     "prove",
     "read_conjectures",
@@ -143,6 +145,7 @@ _MODULES = {
     "links": "theory.flow.links",
     "losses": "theory.flow.losses",
     "networks": "theory.networks",
+    "optimizers": "theory.numeric.optimizers",
 }
 
 

@@ -20,12 +20,14 @@ from theory.flow.coupled import Coupled, CoupledModel
 from theory.flow.coupled_laws import coupled_laws
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.parametrization import Elementwise
+from theory.flow.step_drift import step_drift
 from theory.mirror.dual_curve import dual_curve
 from theory.mirror.legendre import curve_ends
 from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
 from theory.mirror.regularizer import Regularizer
 from theory.mirror.structure import Structure, structure
 from theory.numeric.batch import Batch
+from theory.numeric.descent import DescentResult, descend
 from theory.numeric.dual_curve import ClosedForm
 from theory.numeric.integrate import FlowResult, integrate
 from theory.numeric.integrate_batch import BatchResult, integrate_batch
@@ -33,6 +35,7 @@ from theory.numeric.limit_batch import LimitBatch, limit_batch
 from theory.numeric.limit_derivative import LimitDerivative, limit_derivative
 from theory.numeric.limit_path import LimitPath, limit_path
 from theory.numeric.limit_point import LimitPoint, limit_point
+from theory.numeric.optimizers import Optimizer
 from theory.numeric.problem import Regression
 from theory.show.code import to_code
 from theory.show.derivation import Derivation, derive
@@ -230,6 +233,41 @@ class GradientFlow(FlowModel):
         """
         options.setdefault("closed_form", self._closed_form(start))
         return limit_path(self, problem, start, scales, **options)
+
+    def descend(
+        self,
+        problem: Regression,
+        start: Mapping[Any, Any],
+        optimizer: Optimizer | float,
+        **options: Any,
+    ) -> DescentResult:
+        """A run with finite steps: gradient descent, mini-batches, noisy labels, momentum.
+
+        Examples
+        --------
+        >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
+        >>> problem, start = Regression([[1.0, 2.0]], [1.0]), {"u": 0.1, "v": 0.1}
+        >>> run = flow.descend(problem, start, 0.05, tol=1e-10)
+        >>> u, v = run.effective_start
+        >>> limit = flow.limit_point(problem, {"u": u, "v": v})
+        >>> run.success, bool(abs(limit.x - run.end).max() < 1e-9)
+        (True, True)
+        """
+        options.setdefault("laws", self.conservation_laws().found)
+        options.setdefault("closed_form", self._closed_form(start))
+        return descend(self, problem, start, optimizer, **options)
+
+    def step_drift(self, law: sp.Expr | str) -> sp.Expr:
+        r"""How finite steps change a law of one coordinate: $dC/dt = \kappa\,g^2$ times this.
+
+        See `theory.flow.step_drift` for $\kappa$ of gradient descent and momentum.
+
+        Examples
+        --------
+        >>> GradientFlow(Elementwise("u**2 - v**2", "u, v")).step_drift("u*v")
+        -4*u*v
+        """
+        return step_drift(law, self.elementwise)
 
     def limit_derivative(
         self, problem: Regression, start: Mapping[Any, Any], **options: Any

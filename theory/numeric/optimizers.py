@@ -1,0 +1,185 @@
+r"""Optimizers with finite steps, with one interface: a state, and what a gradient does to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from theory.errors import DomainError
+from theory.numeric.compile import Array
+
+__all__ = ["Adam", "GradientDescent", "Momentum", "Optimizer", "State"]
+
+State = tuple[Array, ...]
+
+
+class Optimizer(Protocol):
+    """What `descend` needs of an optimizer."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def time_step(self) -> float:
+        """The time of the gradient flow that one step stands for; NaN where it is none."""
+        ...
+
+    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
+        r"""What a step changes a law by, in units of `theory.flow.step_drift`, shape of g.
+
+        To second order in the step, for g that vary from step to step; NaN where the steps are
+        not sums of gradients. The memory is empty at the first step.
+        """
+        ...
+
+    def begin(self, theta: Array) -> State: ...
+    def update(self, gradient: Array, state: State) -> tuple[Array, State]:
+        """What to add to the parameters, and the state after it."""
+        ...
+
+
+@dataclass(frozen=True)
+class GradientDescent:
+    r"""$\theta \leftarrow \theta - \eta g$.
+
+    Parameters
+    ----------
+    rate : float
+        $\eta > 0$.
+
+    Examples
+    --------
+    >>> step, _ = GradientDescent(0.5).update(np.array([2.0]), ())
+    >>> step.tolist()
+    [-1.0]
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        _positive(self.rate, "rate")
+
+    @property
+    def name(self) -> str:
+        return "gradient descent"
+
+    @property
+    def time_step(self) -> float:
+        return self.rate
+
+    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
+        return (self.rate * g) ** 2, memory
+
+    def begin(self, theta: Array) -> State:
+        return ()
+
+    def update(self, gradient: Array, state: State) -> tuple[Array, State]:
+        return -self.rate * gradient, state
+
+
+@dataclass(frozen=True)
+class Momentum:
+    r"""$m \leftarrow \beta m + g$, $\theta \leftarrow \theta - \eta m$ (heavy ball).
+
+    With `nesterov` the step is $-\eta(\beta m + g)$ with the new m.
+
+    Parameters
+    ----------
+    rate : float
+        $\eta > 0$.
+    beta : float
+        $0 \le \beta < 1$.
+    nesterov : bool
+    """
+
+    rate: float
+    beta: float = 0.9
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        _positive(self.rate, "rate")
+        _fraction(self.beta, "beta")
+
+    @property
+    def name(self) -> str:
+        return "Nesterov momentum" if self.nesterov else "momentum"
+
+    @property
+    def time_step(self) -> float:
+        return self.rate / (1.0 - self.beta)
+
+    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
+        # with steps -eta n_k v, n_k = sum_j c_j g_{k-j}, and C' v = 0 along v = P grad rho:
+        # C changes by eta^2 D (n_k^2 + 2 sum_j c_j g_{k-j} sum_{i=k-j}^{k-1} n_i)
+        mu, n, inner = memory or (np.zeros_like(g),) * 3
+        inner = self.beta * (inner + n * mu)
+        mu = self.beta * mu + g
+        n = self.beta * mu + g if self.nesterov else mu
+        lag = self.beta * inner if self.nesterov else inner
+        return self.rate**2 * (n**2 + 2 * lag), (mu, n, inner)
+
+    def begin(self, theta: Array) -> State:
+        return (np.zeros_like(theta),)
+
+    def update(self, gradient: Array, state: State) -> tuple[Array, State]:
+        m = self.beta * state[0] + gradient
+        return -self.rate * (self.beta * m + gradient if self.nesterov else m), (m,)
+
+
+@dataclass(frozen=True)
+class Adam:
+    r"""Adam with bias correction: $-\eta\,\hat m/(\sqrt{\hat v} + \epsilon)$.
+
+    Parameters
+    ----------
+    rate : float
+        $\eta > 0$.
+    beta1, beta2 : float
+        In [0, 1).
+    epsilon : float
+        Positive.
+    """
+
+    rate: float
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _positive(self.rate, "rate")
+        _positive(self.epsilon, "epsilon")
+        _fraction(self.beta1, "beta1")
+        _fraction(self.beta2, "beta2")
+
+    @property
+    def name(self) -> str:
+        return "Adam"
+
+    @property
+    def time_step(self) -> float:
+        return np.nan
+
+    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
+        return np.full_like(g, np.nan), memory
+
+    def begin(self, theta: Array) -> State:
+        return np.zeros_like(theta), np.zeros_like(theta), np.zeros(())
+
+    def update(self, gradient: Array, state: State) -> tuple[Array, State]:
+        m = self.beta1 * state[0] + (1 - self.beta1) * gradient
+        v = self.beta2 * state[1] + (1 - self.beta2) * gradient**2
+        count = state[2] + 1
+        unbiased = m / (1 - self.beta1**count)
+        size = np.sqrt(v / (1 - self.beta2**count)) + self.epsilon
+        return -self.rate * unbiased / size, (m, v, count)
+
+
+def _positive(value: float, name: str) -> None:
+    if not (np.isfinite(value) and value > 0):
+        raise DomainError(f"Expected {name} > 0 but got {name} = {value!r}.")
+
+
+def _fraction(value: float, name: str) -> None:
+    if not 0 <= value < 1:
+        raise DomainError(f"Expected 0 <= {name} < 1 but got {name} = {value!r}.")
