@@ -29,6 +29,7 @@ from theory.mirror.structure import Structure, structure
 from theory.numeric.batch import Batch
 from theory.numeric.descent import DescentResult, descend
 from theory.numeric.dual_curve import ClosedForm
+from theory.numeric.extreme_starts import VanishingStart, large_start, vanishing_start
 from theory.numeric.integrate import FlowResult, integrate
 from theory.numeric.integrate_batch import BatchResult, integrate_batch
 from theory.numeric.limit_batch import LimitBatch, limit_batch
@@ -233,6 +234,33 @@ class GradientFlow(FlowModel):
         """
         options.setdefault("closed_form", self._closed_form(start))
         return limit_path(self, problem, start, scales, **options)
+
+    def vanishing_start(
+        self, problem: Regression, start: Mapping[Any, Any], **options: Any
+    ) -> VanishingStart:
+        """The limit of the limit points from s * start as s goes to 0, with a certificate.
+
+        Examples
+        --------
+        >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
+        >>> limit = flow.vanishing_start(Regression([[1.0, 2.0]], [1.0]), {"u": 1.0, "v": 1.0})
+        >>> limit.x.tolist(), limit.success
+        ([0.0, 0.5], True)
+        """
+        options.setdefault("closed_form", self._closed_form(start))
+        return vanishing_start(self, problem, start, **options)
+
+    def large_start(self, problem: Regression, start: Mapping[Any, Any]) -> np.ndarray:
+        """The limit of the limit points from s * start as s grows, for a start at x = 0.
+
+        Examples
+        --------
+        >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
+        >>> x = flow.large_start(Regression([[1.0, 2.0]], [5.0]), {"u": 3.0, "v": 3.0})
+        >>> x.round(12).tolist()
+        [1.0, 2.0]
+        """
+        return large_start(self, problem, start)
 
     def descend(
         self,
