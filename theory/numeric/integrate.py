@@ -328,7 +328,9 @@ class _Run:
     def residual(self, z: Array) -> float:
         if self.target is None:
             return np.inf
-        return float(np.linalg.norm(z - self.target)) / (self.size if self.size > 0 else 1.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            gap = float(np.linalg.norm(z - self.target))
+        return gap / (self.size if self.size > 0 else 1.0)
 
     def march(
         self,
@@ -354,8 +356,11 @@ class _Run:
             if time.monotonic() > self.deadline:
                 raise Stop(f"the time budget of {self.max_seconds:g} s is used up")
             value = self.system.rhs(y)
-            if strict and not np.isfinite(value).all():
-                raise Stop("nonfinite")
+            # a loss that is linear has a slope where x has left the formula's domain, too
+            if not (np.isfinite(value).all() and np.isfinite(self.system.z).all()):
+                if strict:
+                    raise Stop("nonfinite")
+                return np.full_like(value, np.nan)
             return value
 
         def jac(t: float, y: Array) -> Array:
@@ -382,7 +387,9 @@ class _Run:
             try:
                 if solver is None:
                     solver = solver_at(now, y, first)
-                solver.step()
+                # trial steps of the solver may overflow; what it accepts is looked at
+                with np.errstate(over="ignore", invalid="ignore"):
+                    solver.step()
                 failed = solver.status == "failed" or not np.isfinite(solver.y).all()
                 reason = "the step size falls below rounding error"
             except Stop as stop:

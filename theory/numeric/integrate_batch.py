@@ -138,7 +138,9 @@ def integrate_batch(
         theta = y.reshape(k, -1)
         z = batch.predict(block.rho(theta).reshape(d, -1), lanes)
         g = batch.pull_back(objective.slope_at(z, targets[lanes].T), lanes)
-        return np.asarray(-block.field(theta) * g.ravel()).reshape(k * d, -1)
+        rate = np.asarray(-block.field(theta) * g.ravel()).reshape(k * d, -1)
+        # a loss that is linear has a slope where x has left the formula's domain, too
+        return np.where(np.isfinite(z).all(axis=0), rate, np.nan)
 
     y0 = np.moveaxis(theta0, 1, 2).reshape(k * d, m)
     with np.errstate(all="ignore"):

@@ -207,9 +207,9 @@ class DualSystem:
                     if np.all(100 * np.abs(xi) < limit * room):
                         return None
         theta = self.theta(y)
-        slope = np.abs(self.curve.geometry(theta).slope)
         with np.errstate(all="ignore"):
-            lost = float(np.nanmax(np.abs(xi) * slope))
-        if not lost > limit:
+            lost = np.abs(xi * self.curve.geometry(theta).slope)
+        # where the curve has ended there is nothing to start from
+        if not np.isfinite(theta).all() or not np.any(lost > limit):
             return None
         return DualSystem(self.curve, self.problem, self.objective, theta)
