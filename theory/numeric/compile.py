@@ -19,7 +19,14 @@ from scipy import special
 
 from theory.errors import FormulaError, ShapeError, UnknownName, UnsupportedFormula
 
-__all__ = ["Array", "compile_expression", "compile_expressions"]
+__all__ = [
+    "BLIND_TO_NAN",
+    "TABLE",
+    "Array",
+    "compile_expression",
+    "compile_expressions",
+    "stable",
+]
 
 Array = NDArray[np.float64]
 
@@ -67,10 +74,11 @@ _STABLE: dict[str, Callable[..., Any]] = {
     "wrightomega": special.wrightomega,
 }  # fmt: skip
 
-_TABLE: dict[str, Callable[..., Any]] = {
+TABLE: dict[str, Callable[..., Any]] = {
     f"f_{name}": function for name, function in {**_FUNCTIONS, **_STABLE}.items()
 }
-_BLIND_TO_NAN = (sp.Piecewise, sp.Heaviside, sp.DiracDelta, sp.Min, sp.Max)
+"""Names in compiled code, with a prefix that no formula can have."""
+BLIND_TO_NAN = (sp.Piecewise, sp.Heaviside, sp.DiracDelta, sp.Min, sp.Max)
 _ALLOWED = (sp.Add, sp.Mul, sp.Pow, sp.Number, sp.NumberSymbol, sp.Symbol)
 
 
@@ -162,10 +170,10 @@ def _compiled(
         )
     safe = [sp.Symbol(f"s{i}", **s.assumptions0) for i, s in enumerate(arguments)]
     renaming = dict(zip(arguments, safe, strict=True))
-    rewritten = [_stable(e.xreplace(renaming)) for e in expressions]
-    compiled = sp.lambdify(safe, rewritten, modules=[_TABLE, "numpy"], cse=True)
+    rewritten = [stable(e.xreplace(renaming)) for e in expressions]
+    compiled = sp.lambdify(safe, rewritten, modules=[TABLE, "numpy"], cse=True)
     count = len(safe)
-    blind = any(e.has(*_BLIND_TO_NAN) for e in expressions)
+    blind = any(e.has(*BLIND_TO_NAN) for e in expressions)
 
     def evaluate(*values: ArrayLike) -> tuple[Array, ...]:
         if len(values) != count:
@@ -197,7 +205,7 @@ def _compiled(
     return evaluate
 
 
-def _stable(expression: sp.Expr) -> sp.Expr:
+def stable(expression: sp.Expr) -> sp.Expr:
     """The same function in a form that keeps its digits, in functions of the table only."""
     memo: dict[sp.Basic, sp.Basic] = {}
 

@@ -18,6 +18,7 @@ import sympy as sp
 from theory.errors import FormulaError
 from theory.flow.parametrization import Elementwise
 from theory.numeric.block import Block, Geometry, prepare
+from theory.numeric.bound import bindable
 from theory.numeric.compile import Array, compile_expressions
 from theory.numeric.direct import DirectMap
 from theory.numeric.lanes import integrate_lanes
@@ -86,7 +87,7 @@ class NumericCurve:
     inverse_map : callable, optional
         ``inverse_map(xi, *theta)`` is k, its derivative, and its change with the scale of theta.
     inverse_value : callable, optional
-        ``inverse_value(xi, *theta)`` is k alone.
+        ``inverse_value(*theta)`` is a function of s with the value $k(-s)$.
     start_slopes : callable, optional
         ``start_slopes(xi, *theta)`` is the derivative of k in every start value.
     """
@@ -97,7 +98,7 @@ class NumericCurve:
     domain: Callable[..., tuple[Array, ...]] | None = None
     closed_conjugate: Callable[..., tuple[Array, ...]] | None = None
     inverse_map: Callable[..., tuple[Array, ...]] | None = None
-    inverse_value: Callable[..., tuple[Array, ...]] | None = None
+    inverse_value: Callable[..., Callable[[Array], Array]] | None = None
     start_slopes: Callable[..., tuple[Array, ...]] | None = None
     rtol: float = field(default=1e-13)
 
@@ -387,7 +388,7 @@ class _Functions(NamedTuple):
     domain: _Function | None
     conjugate: _Function | None
     inverse_map: _Function
-    inverse_value: _Function
+    inverse_value: Callable[..., Callable[[Array], Array]]
     start_slopes: _Function
 
 
@@ -413,7 +414,7 @@ def _functions(closed: _Closed) -> _Functions:
         domain,
         conjugate,
         inverse_map,
-        compile_expressions([x], arguments),
+        bindable(x.xreplace({closed.xi: -closed.xi}), closed.xi, closed.start),
         compile_expressions([sp.diff(x, s) for s in closed.start], arguments),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ from theory.errors import DataError, InfeasibleTarget, UnknownName
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.links import MEAN, PREDICTOR, Link
 from theory.flow.losses import Loss
+from theory.numeric.bound import bindable
 from theory.numeric.compile import Array, compile_expression, compile_expressions
 
 __all__ = ["Objective", "compile_objective", "target_predictor", "target_slopes"]
@@ -36,6 +37,7 @@ class Objective:
     _value: _Function
     _slope: _Function
     _curvature: _Function
+    _bind: Callable[..., Callable[[Array], Array]]
 
     def value(self, z: Array) -> Array:
         """The summed loss for z of shape (n,) or (n, m): shape () or (m,)."""
@@ -48,6 +50,11 @@ class Objective:
     def curvature(self, z: Array) -> Array:
         """$q''(z)$, same shape as z."""
         return self._curvature(z, self._targets(z))
+
+    @cached_property
+    def quick_slope(self) -> Callable[[Array], Array]:
+        """$q'$ of z of shape (n,), for right-hand sides: NumPy's warnings are the caller's."""
+        return self._bind(self.y)
 
     def slope_at(self, z: Array, y: Array) -> Array:
         """$q'(z)$ for targets y of the shape of z."""
@@ -87,13 +94,15 @@ def compile_objective(model: FlowModel, y: Array) -> Objective:
 
 
 @lru_cache(maxsize=64)
-def _functions(loss: Loss, link: Link) -> tuple[_Function, _Function, _Function]:
+def _functions(
+    loss: Loss, link: Link
+) -> tuple[_Function, _Function, _Function, Callable[..., Callable[[Array], Array]]]:
     """Value, slope and curvature; most calls want the slope alone."""
     arguments = (PREDICTOR, loss.target)
     slope = loss.gradient_in_predictor(link)
     formulas = loss.at_predictor(link), slope, sp.diff(slope, PREDICTOR)
     value, first, second = (compile_expression(f, arguments) for f in formulas)
-    return value, first, second
+    return value, first, second, bindable(slope, PREDICTOR, (loss.target,))
 
 
 def _check_targets(model: FlowModel, y: Array) -> None:

@@ -88,7 +88,7 @@ class PrimalSystem:
         theta = self.theta(y)
         with np.errstate(all="ignore"):
             self.z = self.problem.predict(self.block.rho(theta))
-            g = self.problem.pull_back(self.objective.slope(self.z))
+            g = self.problem.pull_back(self.objective.quick_slope(self.z))
             return np.asarray(-self.block.field(theta) * g).ravel()
 
     def jacobian(self, y: Array) -> Array:
@@ -125,7 +125,8 @@ class DualSystem:
         # a closed form without its domain may be continued beyond a pole, which `advance` sees
         closed = curve.domain is not None
         self.map = curve.inverse_map if closed else None
-        self.value = curve.inverse_value if closed else None
+        bind = curve.inverse_value if closed else None
+        self.value = bind(*center) if bind is not None else None
         self.ends: tuple[Array, Array] | None = None
         if curve.domain is not None:
             low, high = curve.domain(*center)
@@ -162,8 +163,9 @@ class DualSystem:
     def x(self, y: Array) -> Array:
         if self.value is None:
             return self.block.rho(self.theta(y))
-        xi = -self.problem.pull_back(y)
-        return self._inside(xi, self.value(xi, *self.center)[0])
+        s = self.problem.pull_back(y)
+        value = self.value(s)
+        return value if self.ends is None else self._inside(-s, value)
 
     def _inside(self, xi: Array, value: Array) -> Array:
         """NaN where the curve has ended before xi."""
@@ -178,7 +180,7 @@ class DualSystem:
     def rhs(self, y: Array) -> Array:
         with np.errstate(all="ignore"):
             self.z = self.problem.predict(self.x(y))
-            return self.objective.slope(self.z)
+            return self.objective.quick_slope(self.z)
 
     def jacobian(self, y: Array) -> Array:
         if self.map is None:
