@@ -10,7 +10,6 @@ installed are named. Run ``OMP_NUM_THREADS=1 python -m benchmarks.limit_point``;
 
 from __future__ import annotations
 
-import statistics
 import time
 import warnings
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import theory as th
+from benchmarks.harness import rounds
 
 SIZES = [(20, 50), (50, 200), (100, 1000)]
 STARTS = [1.0, 1e-2, 1e-4, 1e-8, 1e-12]
@@ -57,25 +57,6 @@ def conic(A: np.ndarray, y: np.ndarray, alpha: float, solver: str) -> Callable[[
         return np.asarray(p.value - q.value)
 
     return solve
-
-
-def rounds(
-    sides: dict[str, Callable[[], object]], count: int
-) -> tuple[dict[str, float], dict[str, float], dict[str, object]]:
-    """Median seconds, median ratios to the first side, and the last results."""
-    spent: dict[str, list[float]] = {name: [] for name in sides}
-    last: dict[str, object] = {name: side() for name, side in sides.items()}
-    for _ in range(count):
-        for name, side in sides.items():
-            begin = time.process_time()
-            last[name] = side()
-            spent[name].append(time.process_time() - begin)
-    base = next(iter(sides))
-    ratios = {
-        name: statistics.median(a / b for a, b in zip(values, spent[base], strict=True))
-        for name, values in spent.items()
-    }
-    return {n: statistics.median(v) for n, v in spent.items()}, ratios, last
 
 
 def limits(lines: list[str]) -> None:

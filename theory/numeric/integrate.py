@@ -385,10 +385,10 @@ class _Run:
         while True:
             now = self.times[-1]
             try:
-                if solver is None:
-                    solver = solver_at(now, y, first)
                 # trial steps of the solver may overflow; what it accepts is looked at
-                with np.errstate(over="ignore", invalid="ignore"):
+                with np.errstate(all="ignore"):
+                    if solver is None:
+                        solver = solver_at(now, y, first)
                     solver.step()
                 failed = solver.status == "failed" or not np.isfinite(solver.y).all()
                 reason = "the step size falls below rounding error"
@@ -413,7 +413,8 @@ class _Run:
             retries, first = 0, None
             y = np.array(solver.y)
             try:
-                piece = solver.dense_output()
+                with np.errstate(all="ignore"):
+                    piece = solver.dense_output()
             except Stop as stop:
                 # DOP853 evaluates the right-hand side again for its dense output
                 return -1, f"Stopped at t = {now:.10g}: {stop}."

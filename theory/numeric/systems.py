@@ -40,7 +40,10 @@ class System(Protocol):
         """Whether no digits are lost next to an end of the curve."""
         ...
 
-    def rhs(self, y: Array) -> Array: ...
+    def rhs(self, y: Array) -> Array:
+        """The rate of y; NumPy's warnings are the caller's."""
+        ...
+
     def jacobian(self, y: Array) -> Array: ...
     def theta(self, y: Array) -> Array:
         """Shape (k, d) for y of shape (m,), and (k, d, p) for p states of shape (m, p)."""
@@ -86,10 +89,9 @@ class PrimalSystem:
 
     def rhs(self, y: Array) -> Array:
         theta = self.theta(y)
-        with np.errstate(all="ignore"):
-            self.z = self.problem.predict(self.block.rho(theta))
-            g = self.problem.pull_back(self.objective.quick_slope(self.z))
-            return np.asarray(-self.block.field(theta) * g).ravel()
+        self.z = self.problem.predict(self.block.rho(theta))
+        g = self.problem.pull_back(self.objective.quick_slope(self.z))
+        return np.asarray(-self.block.field(theta) * g).ravel()
 
     def jacobian(self, y: Array) -> Array:
         theta = self.theta(y)
@@ -127,6 +129,7 @@ class DualSystem:
         self.map = curve.inverse_map if closed else None
         bind = curve.inverse_value if closed else None
         self.value = bind(*center) if bind is not None else None
+        self.array = problem.A if isinstance(problem.A, np.ndarray) else None
         self.ends: tuple[Array, Array] | None = None
         if curve.domain is not None:
             low, high = curve.domain(*center)
@@ -178,9 +181,12 @@ class DualSystem:
         return self.problem.pull_back(self.objective.slope(z))
 
     def rhs(self, y: Array) -> Array:
-        with np.errstate(all="ignore"):
+        if self.array is not None and self.value is not None and self.ends is None:
+            # the same as below without what costs more than a product of small arrays
+            self.z = self.array @ self.value(y @ self.array)
+        else:
             self.z = self.problem.predict(self.x(y))
-            return self.objective.quick_slope(self.z)
+        return self.objective.quick_slope(self.z)
 
     def jacobian(self, y: Array) -> Array:
         if self.map is None:
