@@ -7,35 +7,24 @@ $\nu' = \nabla_z\ell(h(A\,k(-A^T\nu)), y)$, whose conservation laws are exact an
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
-from scipy.integrate import BDF, DOP853, LSODA, RK23, RK45, Radau
-from scipy.optimize import brentq
 
 from theory.errors import DomainError, InfeasibleTarget
 from theory.flow.gradient_flow import FlowModel
 from theory.numeric.compile import Array, compile_expressions
 from theory.numeric.dual_curve import ClosedForm, numeric_curve
 from theory.numeric.objective import compile_objective, target_predictor
+from theory.numeric.march import EVENTS, METHODS, Run
 from theory.numeric.problem import Regression
 from theory.numeric.start import Start, read_constants
-from theory.numeric.systems import DualSystem, PrimalSystem, Stop, System
+from theory.numeric.systems import DualSystem, PrimalSystem, System
 
 __all__ = ["FlowResult", "integrate"]
-
-_METHODS = {
-    "RK23": RK23, "RK45": RK45, "DOP853": DOP853, "Radau": Radau, "BDF": BDF, "LSODA": LSODA
-}  # fmt: skip
-_IMPLICIT = ("Radau", "BDF", "LSODA")
-_EVENTS = ("interpolation", "boundary", "blow_up")
-# from here on |xi| has lost so many digits next to a pole that the curve is started afresh
-_RECENTER = 1e4
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +87,7 @@ def integrate(
     mode: str = "auto",
     rtol: float = 1e-10,
     atol: float | None = None,
-    events: Sequence[str] = _EVENTS,
+    events: Sequence[str] = EVENTS,
     terminal: bool | None = None,
     tol: float = 1e-8,
     t_eval: ArrayLike | None = None,
@@ -181,7 +170,7 @@ def integrate(
     else:
         system = PrimalSystem(curve.block, problem, objective, theta0)
         atol = 1e-3 * rtol * smallest if atol is None else atol
-    run = _Run(system, problem, target, tol, stop_at_target, tuple(events), t0)
+    run = Run(system, problem, target, tol, stop_at_target, tuple(events), t0)
     run.budget(max_nfev, max_seconds)
     status, message = run.march(t0, t1, method, rtol, float(atol), progress)
     times = np.array(run.times)
@@ -190,7 +179,7 @@ def integrate(
         if times.ndim != 1 or np.any((times < t0) | (times > t1)):
             raise DomainError(f"Expected t_eval within [{t0}, {t1}] but got {t_eval!r}.")
         times = times[times <= run.times[-1]]
-        states = [run.at(s) for s in times]
+        states = run.states_at(times)
     else:
         states = run.states
     theta = np.stack(states, axis=-1) if states else np.empty((*theta0.shape, 0))
@@ -252,8 +241,8 @@ def _time_span(t: float | tuple[float, float] | None) -> tuple[float, float]:
 def _check_options(
     method: str, mode: str, rtol: float, atol: float | None, events: Sequence[str]
 ) -> None:
-    if method != "auto" and method not in _METHODS:
-        raise DomainError(f"Expected method in {('auto', *_METHODS)} but got {method!r}.")
+    if method != "auto" and method not in METHODS:
+        raise DomainError(f"Expected method in {('auto', *METHODS)} but got {method!r}.")
     if mode not in ("auto", "primal", "dual"):
         raise DomainError(f"Expected mode 'auto', 'primal' or 'dual' but got {mode!r}.")
     if not 3e-14 <= rtol <= 1e-6:
@@ -263,9 +252,9 @@ def _check_options(
         )
     if atol is not None and not atol >= 0:
         raise DomainError(f"Expected atol >= 0 but got atol = {atol!r}.")
-    unknown = [e for e in events if e not in _EVENTS]
+    unknown = [e for e in events if e not in EVENTS]
     if unknown or isinstance(events, str):
-        raise DomainError(f"Expected events among {_EVENTS} but got {events!r}.")
+        raise DomainError(f"Expected events among {EVENTS} but got {events!r}.")
 
 
 def _drift(law: sp.Expr, parameters: Sequence[sp.Symbol], theta: Array) -> float:
@@ -278,217 +267,3 @@ def _drift(law: sp.Expr, parameters: Sequence[sp.Symbol], theta: Array) -> float
     with np.errstate(invalid="ignore"):
         change = np.where(size > 0, np.abs(total - total[..., :1]) / size, 0.0)
     return float(np.max(change))
-
-
-class _Run:
-    """One march through time: steps, events, budgets."""
-
-    def __init__(
-        self,
-        system: System,
-        problem: Regression,
-        target: Array | None,
-        tol: float,
-        stop_at_target: bool,
-        events: tuple[str, ...],
-        t0: float,
-    ) -> None:
-        self.system, self.problem, self.target = system, problem, target
-        self.tol, self.stop_at_target, self.events = tol, stop_at_target, events
-        self.times: list[float] = [t0]
-        self.states: list[Array] = [system.theta(system.y0)]
-        self.pieces: list[tuple[Any, System]] = []
-        self.t_events: dict[str, list[float]] = {name: [] for name in _EVENTS}
-        self.nfev = self.njev = 0
-        self.huge = 1e12 * max(1.0, float(np.max(np.abs(self.states[0]))))
-
-    def budget(self, max_nfev: int, max_seconds: float) -> None:
-        self.max_nfev, self.deadline = max_nfev, time.monotonic() + max_seconds
-        self.max_seconds = max_seconds
-
-    def at(self, t: float) -> Array:
-        """The parameters at a time, shape (k, d)."""
-        t = float(t)
-        if not self.times[0] <= t <= self.times[-1]:
-            raise DomainError(f"Expected {self.times[0]} <= t <= {self.times[-1]} but got t = {t}.")
-        i = int(np.searchsorted(self.times, t, side="left"))
-        if i == 0 or self.times[i] == t:
-            return self.states[i]
-        piece, system = self.pieces[i - 1]
-        return system.theta(piece(t))
-
-    def residual(self, x: Array) -> float:
-        if self.target is None:
-            return np.inf
-        z = self.problem.predict(x)
-        size = float(np.linalg.norm(self.target))
-        return float(np.linalg.norm(z - self.target)) / (size if size > 0 else 1.0)
-
-    def march(
-        self,
-        t0: float,
-        t1: float,
-        method: str,
-        rtol: float,
-        atol: float,
-        progress: Callable[[float], None] | None,
-    ) -> tuple[int, str]:
-        if self.residual(self.x0) <= self.tol:
-            self.t_events["interpolation"].append(t0)
-            if self.stop_at_target:
-                return 1, "The start interpolates."
-        strict = method in _IMPLICIT
-        # LSODA and the step control work with a finite end
-        bound = min(t1, 1e200)
-
-        def rhs(t: float, y: Array) -> Array:
-            self.nfev += 1
-            if self.nfev > self.max_nfev:
-                raise Stop(f"the budget of {self.max_nfev} evaluations is used up")
-            if time.monotonic() > self.deadline:
-                raise Stop(f"the time budget of {self.max_seconds:g} s is used up")
-            value = self.system.rhs(y)
-            if strict and not np.isfinite(value).all():
-                raise Stop("nonfinite")
-            return value
-
-        def jac(t: float, y: Array) -> Array:
-            self.njev += 1
-            value = self.system.jacobian(y)
-            if not np.isfinite(value).all():
-                raise Stop("nonfinite")
-            return value
-
-        def solver_at(t: float, y: Array, first: float | None) -> Any:
-            options: dict[str, Any] = {"rtol": rtol, "atol": atol}
-            if strict and self.system.has_jacobian:
-                options["jac"] = jac
-            if first is not None and first > 0:
-                options["first_step"] = min(first, bound - t)
-            return _METHODS[method](rhs, t, y, bound, **options)
-
-        retries = 0
-        first: float | None = None
-        y = self.system.y0
-        solver: Any = None
-        while True:
-            now = self.times[-1]
-            try:
-                if solver is None:
-                    solver = solver_at(now, y, first)
-                solver.step()
-                x = self.system.x(solver.y)
-                failed = solver.status == "failed" or not np.isfinite(x).all()
-                reason = "the step size falls below rounding error"
-            except Stop as stop:
-                reason, failed = str(stop), True
-            except (ValueError, np.linalg.LinAlgError, RuntimeError) as error:
-                reason, failed = f"the solver broke off ({error})", True
-            if failed:
-                budget = "budget" in reason
-                last = now - self.times[-2] if len(self.times) > 1 else 1e-3
-                if strict and not budget and retries < 6:
-                    # a stiff solver that looked too far ahead gets a shorter first step
-                    retries += 1
-                    first, solver = max(last * 10.0 ** (-2 * retries), 1e-15 * now), None
-                    continue
-                if budget:
-                    return -1, f"Stopped at t = {now:.10g}: {reason}."
-                return self._exit(reason)
-            retries, first = 0, None
-            y = solver.y
-            theta = self.system.theta(y)
-            try:
-                piece = solver.dense_output()
-            except Stop as stop:
-                # DOP853 evaluates the right-hand side again for its dense output
-                return -1, f"Stopped at t = {now:.10g}: {stop}."
-            self.pieces.append((piece, self.system))
-            self.times.append(float(solver.t))
-            self.states.append(theta)
-            if progress is not None:
-                progress(float(solver.t))
-            if self._interpolates(x) and self.stop_at_target:
-                return 1, f"Interpolation is reached at t = {self.times[-1]:.10g}."
-            if float(np.max(np.abs(theta))) > self.huge:
-                self.t_events["blow_up"].append(self.times[-1])
-                return -1, f"The parameters blow up near t = {self.times[-1]:.10g}."
-            if solver.status == "finished":
-                return 0, "The end of the time span is reached."
-            # without a closed form a distant center costs time as well
-            limit = _RECENTER if self.system.curve.closed is not None else 20.0
-            moved = self.system.recentered(y, theta, limit)
-            if moved is not None:
-                self.system, y, solver = moved, moved.y0, None
-
-    def _interpolates(self, x: Array) -> bool:
-        """Record the time at which the relative residual passes `tol` during the last step."""
-        if "interpolation" not in self.events or self.t_events["interpolation"]:
-            return False
-        if self.residual(x) > self.tol:
-            return False
-        piece, system = self.pieces[-1]
-        a, b = self.times[-2:]
-
-        def gap(t: float) -> float:
-            return float(np.log(max(self.residual(system.x(piece(t))), 1e-300) / self.tol))
-
-        at = float(brentq(gap, a, b, xtol=1e-15 * b)) if gap(a) > 0 > gap(b) else b
-        self.t_events["interpolation"].append(at)
-        if self.stop_at_target:
-            self.times[-1], self.states[-1] = at, system.theta(piece(at))
-        return True
-
-    def _exit(self, reason: str) -> tuple[int, str]:
-        """Tell the exit from the formula's domain, at a finite xi, from other failures."""
-        found = self._boundary(self.times[-1], self.states[-1])
-        if found is None:
-            return -1, f"Stopped at t = {self.times[-1]:.10g}: {reason}."
-        # next to the boundary the absolute tolerance hides the exit; approach it relatively
-        early = self.times[0] + 0.95 * (found[0] - self.times[0])
-        i = max(int(np.searchsorted(self.times, early)) - 1, 0)
-        system = PrimalSystem(
-            self.system.block, self.problem, self.system.objective, self.states[i]
-        )
-        solver = DOP853(
-            lambda t, y: system.rhs(y), self.times[i], system.y0, np.inf, rtol=1e-13, atol=1e-250
-        )
-        state, now = self.states[i], self.times[i]
-        for _ in range(2000):
-            with np.errstate(all="ignore"):
-                solver.step()
-            theta = system.theta(solver.y)
-            if solver.status == "failed" or not np.isfinite(system.block.rho(theta)).all():
-                break
-            state, now = theta, float(solver.t)
-        found = self._boundary(now, state) or found
-        at, coordinate, x = found
-        self.t_events["boundary"].append(at)
-        text = (
-            f"Coordinate {coordinate} leaves the domain of the parametrization at t = {at:.12g}, "
-            f"where x = {x:.6g}; the flow does not exist beyond."
-        )
-        return (1 if "boundary" in self.events else -1), text
-
-    def _boundary(self, now: float, theta: Array) -> tuple[float, int, float] | None:
-        """Time, coordinate and x of an exit shortly after `now`."""
-        curve = self.system.curve
-        g = self.system.pulled_back(theta)
-        if not np.isfinite(g).all():
-            return None
-        horizon = 1e-3 * max(now - self.times[0], 1e-3)
-        end, reached, inside = curve.travel(theta, -g * horizon, finest=1e-15)
-        outside = ~inside & (g != 0)
-        if not outside.any():
-            return None
-        with np.errstate(all="ignore"):
-            wait = np.where(outside, np.abs(reached / g), np.inf)
-        i = int(np.argmin(wait))
-        x = float(curve.block.rho(end)[i])
-        if not np.isfinite(x) or abs(x) > 1e6 * (1 + float(np.max(np.abs(self.x0)))):
-            return None
-        return now + float(wait[i]), i, x
-
-    @property
-    def x0(self) -> Array:
-        return self.system.block.rho(self.states[0])
