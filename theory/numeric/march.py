@@ -70,6 +70,13 @@ class Run:
         size = float(np.linalg.norm(self.target))
         return float(np.linalg.norm(z - self.target)) / (size if size > 0 else 1.0)
 
+    def starts_at_target(self, t0: float) -> bool:
+        """Whether the start interpolates, which is an event at the first time."""
+        if not self.residual(self.x0) <= self.tol:
+            return False
+        self.t_events["interpolation"].append(t0)
+        return True
+
     def march(
         self,
         t0: float,
@@ -79,10 +86,8 @@ class Run:
         atol: float,
         progress: Callable[[float], None] | None,
     ) -> tuple[int, str]:
-        if self.residual(self.x0) <= self.tol:
-            self.t_events["interpolation"].append(t0)
-            if self.stop_at_target:
-                return 1, "The start interpolates."
+        if self.starts_at_target(t0) and self.stop_at_target:
+            return 1, "The start interpolates."
         strict = method in _IMPLICIT
         # LSODA and the step control work with a finite end
         bound = min(t1, 1e200)

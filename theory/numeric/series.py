@@ -130,7 +130,7 @@ def primal_spec(
     velocity = [p.subs(values) * sp.diff(formula, s) for p, s in zip(rho.rates, rho.parameters)]
     tape = make_tape((formula, *velocity), rho.parameters)
     samples, targets = _samples(model, problem)
-    k, d = curve.theta0.shape
+    d = problem.d
     return Spec(
         dual=False,
         problem=problem,
@@ -226,7 +226,9 @@ def _samples(model: FlowModel, problem: Regression) -> tuple[Tape, Array]:
     try:
         tape = make_tape((slope,), (PREDICTOR,), (model.loss.target,))
     except UnsupportedFormula as error:
-        raise UnsupportedFormula(f"The slope {slope} of the loss has no Taylor series: {error}")
+        raise UnsupportedFormula(
+            f"The slope {slope} of the loss has no Taylor series: {error}"
+        ) from error
     return tape, _constants(tape, [problem.y], problem.n)
 
 

@@ -119,6 +119,13 @@ class DualSystem:
             return self.curve.advance(self.center, xi)[0]
         return self._inside(xi, np.stack(self.curve.closed(xi, *self.center)))
 
+    def thetas(self, states: Array) -> Array:
+        """The parameters of several states of shape (m, n), shape (k, m, d), by the closed form."""
+        xi = -self.problem.pull_back(states.T).T
+        if self.map is None or self.curve.closed is None:
+            return np.stack([self.theta(y) for y in states], axis=1)
+        return self._inside(xi, np.stack(self.curve.closed(xi, *self.center)))
+
     def x(self, y: Array) -> Array:
         if self.map is None:
             return self.block.rho(self.theta(y))

@@ -296,9 +296,7 @@ class _Builder:
             square = self.emit(Op.SQUARE, half)
             return self.emit(Op.MULTIPLY, square, self.node(base)) if n % 2 else square
         if exponent.is_number and exponent.is_negative:
-            return self.emit(
-                Op.DIVIDE, self.constant(sp.S.One), self.node(base ** (-exponent))
-            )
+            return self.emit(Op.DIVIDE, self.constant(sp.S.One), self.node(base ** (-exponent)))
         return self.emit(Op.POWER, self.node(base), self.constant(exponent))
 
     def function(self, e: sp.Expr) -> tuple[str, int]:
@@ -345,4 +343,3 @@ class _Builder:
             operations,
             tuple(number(ref) for ref in outputs),
         )
-

@@ -1,0 +1,210 @@
+"""The march through time by Taylor steps, with the events and guards of every other method."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from theory.numeric.compile import Array
+from theory.numeric.march import RECENTER, Run
+from theory.numeric.problem import Regression
+from theory.numeric.series import (
+    FINISHED,
+    NONFINITE,
+    STALLED,
+    Chunk,
+    Engine,
+    Spec,
+    centered,
+    make_engine,
+)
+from theory.numeric.systems import DualSystem, System
+
+__all__ = ["TaylorRun"]
+
+# polynomials beyond this many floats are computed again when they are asked for
+_KEPT = 2**23
+_LONGEST_CHUNK = 64
+# near a pole digits are lost with every step, so the center is looked at more often
+_CHUNK_NEAR_POLES = 8
+_WORK_OF_CHUNK = 1e8
+_REASONS = {
+    NONFINITE: "the power series is not finite there",
+    STALLED: "the step size falls below rounding error",
+}
+
+
+class _Piece:
+    """The solution during one step."""
+
+    __slots__ = ("begin", "coefficients", "engine", "state", "unit")
+
+    def __init__(
+        self, begin: float, state: Array, unit: float, coefficients: Array | None, engine: Engine
+    ) -> None:
+        self.begin, self.state, self.unit = begin, state, unit
+        self.coefficients, self.engine = coefficients, engine
+
+    def __call__(self, t: float) -> Array:
+        return self.at(np.array([t]))[0]
+
+    def at(self, times: Array) -> Array:
+        """The states at times, shape (m, N)."""
+        C = self.coefficients
+        if C is None:
+            C = self.engine.march(self.begin, self.state, np.inf, 1, self.unit).coefficients[0]
+        s = (times - self.begin) / self.unit
+        # the first factor is a matrix of powers: one product for all times
+        return np.asarray(s[:, None] ** np.arange(len(C)) @ C)
+
+
+class TaylorRun(Run):
+    """One march through time by Taylor steps."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        backend: str,
+        system: System,
+        problem: Regression,
+        target: Array | None,
+        tol: float,
+        stop_at_target: bool,
+        events: tuple[str, ...],
+        t0: float,
+    ) -> None:
+        super().__init__(system, problem, target, tol, stop_at_target, events, t0)
+        self.spec, self.backend = spec, backend
+        self.engine = make_engine(spec, backend)
+        self.kept = 0
+
+    def states_at(self, times: Array) -> list[Array]:
+        """The parameters at times within the run, each of shape (k, d)."""
+        ends = np.array(self.times)
+        index = np.searchsorted(ends, times, side="left")
+        out: list[Array] = [self.states[0]] * len(times)
+        for i in np.unique(index):
+            here = np.flatnonzero(index == i)
+            if i == 0:
+                continue
+            piece, system = self.pieces[i - 1]
+            theta = self._parameters(system, piece.at(times[here]))
+            for j, row in zip(here, theta, strict=True):
+                # the state at the end of a step is known
+                out[j] = self.states[i] if times[j] == ends[i] else row
+        return out
+
+    def march(
+        self,
+        t0: float,
+        t1: float,
+        method: str,
+        rtol: float,
+        atol: float,
+        progress: Callable[[float], None] | None,
+    ) -> tuple[int, str]:
+        if self.starts_at_target(t0) and self.stop_at_target:
+            return 1, "The start interpolates."
+        bound = min(t1, 1e200)
+        y = self.system.y0
+        unit = self._first_unit(y, bound - t0)
+        count = 4
+        while True:
+            now = self.times[-1]
+            room = (self.max_nfev - self.nfev) // self.spec.order
+            if room < 1:
+                reason = f"the budget of {self.max_nfev} evaluations is used up"
+                return -1, f"Stopped at t = {now:.10g}: {reason}."
+            if time.monotonic() > self.deadline:
+                reason = f"the time budget of {self.max_seconds:g} s is used up"
+                return -1, f"Stopped at t = {now:.10g}: {reason}."
+            chunk = self.engine.march(now, y, bound, min(count, room, self._longest()), unit)
+            count *= 2
+            ended = self._take(chunk, progress)
+            if ended is not None:
+                return ended
+            if chunk.status == FINISHED:
+                return 0, "The end of the time span is reached."
+            y = chunk.states[-1]
+            if len(chunk.units):
+                unit = float(chunk.times[-1] - chunk.times[-2])
+            if self._recentered(y):
+                y = self.system.y0
+            elif chunk.status in (NONFINITE, STALLED):
+                return self._exit(_REASONS[chunk.status])
+
+    def _longest(self) -> int:
+        problem, spec = self.problem, self.spec
+        poles = bool(np.isfinite(spec.lower).any() or np.isfinite(spec.upper).any())
+        most = _CHUNK_NEAR_POLES if spec.dual and poles else _LONGEST_CHUNK
+        return int(np.clip(_WORK_OF_CHUNK / (2 * spec.order * problem.n * problem.d), 1, most))
+
+    def _first_unit(self, y: Array, span: float) -> float:
+        """A guess of the first step: the time in which the state changes by its size."""
+        rate = np.abs(self.system.rhs(y))
+        self.nfev += 1
+        sizes = np.abs(y) + self.spec.floor
+        if self.spec.dual:
+            sizes = np.full(sizes.shape, sizes.max())
+        moving = rate > 0
+        with np.errstate(all="ignore"):
+            unit = float(np.min(sizes[moving] / rate[moving])) if moving.any() else span
+        return min(unit, span) if 0 < unit < np.inf else min(1.0, span)
+
+    def _take(
+        self, chunk: Chunk, progress: Callable[[float], None] | None
+    ) -> tuple[int, str] | None:
+        """Record the steps of a chunk, up to an event that ends the run."""
+        states = chunk.states[1:]
+        self.nfev += self.spec.order * max(len(states), 1)
+        if not len(states):
+            return None
+        theta = self._parameters(self.system, states)
+        flat = np.moveaxis(theta, 1, 0).reshape(theta.shape[1], -1)
+        x = self.system.block.rho(flat).reshape(len(states), -1)
+        residuals = self._residuals(x)
+        keep = self.kept + chunk.coefficients.size <= _KEPT
+        self.kept += chunk.coefficients.size if keep else 0
+        for i, state in enumerate(chunk.states[:-1]):
+            if not np.isfinite(x[i]).all():
+                return self._exit("the state leaves the domain")
+            C = chunk.coefficients[i] if keep else None
+            begin, end = float(chunk.times[i]), float(chunk.times[i + 1])
+            piece = _Piece(begin, state, float(chunk.units[i]), C, self.engine)
+            self.pieces.append((piece, self.system))
+            self.times.append(end)
+            self.states.append(theta[i])
+            if progress is not None:
+                progress(end)
+            if residuals[i] <= self.tol and self._interpolates(x[i]) and self.stop_at_target:
+                return 1, f"Interpolation is reached at t = {self.times[-1]:.10g}."
+            if float(np.max(np.abs(theta[i]))) > self.huge:
+                self.t_events["blow_up"].append(end)
+                return -1, f"The parameters blow up near t = {end:.10g}."
+        return None
+
+    def _residuals(self, x: Array) -> Array:
+        if self.target is None:
+            return np.full(len(x), np.inf)
+        gap = self.problem.predict(x.T) - self.target[:, None]
+        size = float(np.linalg.norm(self.target))
+        with np.errstate(all="ignore"):
+            return np.asarray(np.linalg.norm(gap, axis=0) / (size if size > 0 else 1.0))
+
+    def _parameters(self, system: System, states: Array) -> Array:
+        """Theta of shape (m, k, d) from states of shape (m, N)."""
+        if not isinstance(system, DualSystem):
+            return states.reshape(len(states), *system.curve.theta0.shape)
+        return np.moveaxis(system.thetas(states), 0, 1)
+
+    def _recentered(self, y: Array) -> bool:
+        """Start the curves afresh where digits are lost; whether that was needed."""
+        moved = self.system.recentered(y, self.states[-1], RECENTER)
+        if moved is None:
+            return False
+        self.system = moved
+        self.spec = centered(self.spec, self.system.curve, self.states[-1])
+        self.engine = make_engine(self.spec, self.backend)
+        return True
