@@ -105,8 +105,11 @@ class Engine(Protocol):
 
     name: str
 
-    def march(self, t: float, y: Array, bound: float, count: int, unit: float) -> Chunk:
-        """At most `count` steps from the state y at time t, `unit` a guess of their length."""
+    def march(self, t: float, y: Array, bound: float, count: int, unit: float, cap: float) -> Chunk:
+        """At most `count` steps from the state y at time t, `unit` a guess of their length.
+
+        Errors of dual variables are relative to their size, or to `cap` where that is less.
+        """
         ...
 
 

@@ -8,11 +8,13 @@ import numpy as np
 
 from theory.numeric.compile import Array
 from theory.numeric.series import FINISHED, FULL, NONFINITE, STALLED, Chunk, Spec
-from theory.numeric.series_numpy import SAFETY
-from theory.numeric.tape import Tape
+from theory.numeric.series_numpy import BRANCH, SAFETY, tolerance
+from theory.numeric.tape import Op, Tape
 from theory.numeric.tape_numba import convolve, fill, jit, predict, pull_back
 
 __all__ = ["NumbaEngine"]
+
+POWER = int(Op.POWER)
 
 
 @jit()
@@ -81,7 +83,9 @@ def _expand(
 
 
 @jit()
-def _reach(dual: bool, C: Array, sizes: Array, floor: float, rtol: float, safety: float) -> float:
+def _reach(
+    dual: bool, C: Array, sizes: Array, floor: float, cap: float, rtol: float, safety: float
+) -> float:
     """The step, in units, and the size of every component; NaN for nonfinite coefficients."""
     order, size = C.shape[0] - 1, C.shape[1]
     top = 0.0
@@ -90,7 +94,7 @@ def _reach(dual: bool, C: Array, sizes: Array, floor: float, rtol: float, safety
         top = max(top, sizes[i])
     for i in range(size):
         if dual:
-            sizes[i] = top
+            sizes[i] = min(top, cap)
         elif not sizes[i] > 0:
             for k in range(order + 1):
                 sizes[i] = max(sizes[i], abs(C[k, i]))
@@ -106,6 +110,24 @@ def _reach(dual: bool, C: Array, sizes: Array, floor: float, rtol: float, safety
         if ratio < np.inf:
             best = min(best, ratio ** (1.0 / k))
     return safety * best * rtol ** (1.0 / order)
+
+
+@jit()
+def _before_branch_points(code: Array, rows: Array, order: int, length: float) -> float:
+    """A step within which no base of a power reaches zero, where another branch begins."""
+    for step in range(code.shape[0]):
+        if code[step, 0] != POWER:
+            continue
+        base = rows[code[step, 1]]
+        for i in range(rows.shape[2]):
+            while length > 0:
+                change = 0.0
+                for k in range(order - 1, 0, -1):
+                    change = (change + abs(base[k, i])) * length
+                if change <= BRANCH * abs(base[0, i]):
+                    break
+                length *= 0.7
+    return length
 
 
 @jit()
@@ -146,7 +168,8 @@ def _march(
     times: Array, states: Array, coefficients: Array, units: Array,
     X: Array, Z: Array, V: Array,
     x_code: Array, x_first: int, x_out: Array, z_code: Array, z_first: int, z_out: int,
-    lower: Array, upper: Array, rtol: float, floor: float, safety: float, tolerance: float,
+    lower: Array, upper: Array, rtol: float, floor: float, cap: float, safety: float,
+    tolerance: float,
 ) -> tuple[int, int]:  # fmt: skip
     """The steps of a chunk, into its arrays; how many, and how it ends."""
     size = y.size
@@ -162,10 +185,14 @@ def _march(
             dual, A, C, states[m], rate, unit, X, Z, V,
             x_code, x_first, x_out, z_code, z_first, z_out,
         )  # fmt: skip
-        length = unit * _reach(dual, C, sizes, floor, rtol, safety)
+        reach = _reach(dual, C, sizes, floor, cap, rtol, safety)
+        reach = min(reach, (bound - t) / unit)
+        reach = _before_branch_points(x_code, X, C.shape[0] - 1, reach)
+        length = unit * _before_branch_points(z_code, Z, C.shape[0] - 1, reach)
         if not length > 0:
             return m, NONFINITE
-        last = length >= bound - t
+        # a product with the unit may miss the rest of the time by rounding
+        last = length >= (bound - t) * (1 - 1e-15)
         if last:
             length = bound - t
         shortest = 1e-18 * length
@@ -211,7 +238,7 @@ class NumbaEngine:
             spec.samples.outputs[0],
         )
 
-    def march(self, t: float, y: Array, bound: float, count: int, unit: float) -> Chunk:
+    def march(self, t: float, y: Array, bound: float, count: int, unit: float, cap: float) -> Chunk:
         """See `Engine`."""
         spec = self.spec
         times, states = np.empty(count + 1), np.empty((count + 1, spec.size))
@@ -220,7 +247,7 @@ class NumbaEngine:
         done, status = _march(
             spec.dual, self.A, t, y, bound, unit, times, states, coefficients, units,
             self.X, self.Z, self.V, *self.programs, spec.lower, spec.upper,
-            spec.rtol, spec.floor, SAFETY, 100 * spec.rtol + 1e-11,
+            spec.rtol, spec.floor, cap, SAFETY, tolerance(spec.rtol),
         )  # fmt: skip
         return Chunk(
             times[: done + 1], states[: done + 1], coefficients[:done], units[:done], status

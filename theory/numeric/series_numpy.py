@@ -25,6 +25,17 @@ _VALUES: dict[str, Callable[[Array], Array]] = {
 
 _Fill = Callable[[int], None]
 
+SAFETY = 0.85
+"""Of the steps: the last term is below the tolerance by this to the power of the order."""
+BRANCH = 0.9
+"""Of a base of a power: the share of it that one step may change."""
+
+
+def tolerance(rtol: float) -> float:
+    """How far the polynomial may miss the flow at the end of a step, times its length."""
+    # truncation alone misses by less than rtol; rounding of a long dual variable by 1e-13
+    return 3 * rtol + 2e-12
+
 
 class _Memory:
     """The coefficients of all nodes of a tape, shape (nodes, order + 1, width)."""
@@ -36,6 +47,18 @@ class _Memory:
             _filler(step, self.rows[tape.first + i], self.rows)
             for i, step in enumerate(tape.operations)
         ]
+        self.bases = [self.rows[s.a] for s in tape.operations if s.op == Op.POWER]
+
+    def before_branch_points(self, length: float) -> float:
+        """A step within which no base of a power reaches zero, where another branch begins."""
+        for base in self.bases:
+            sizes = np.abs(base[:-1])
+            while length > 0:
+                powers = length ** np.arange(1.0, len(sizes))
+                if np.all(powers @ sizes[1:] <= BRANCH * sizes[0]):
+                    break
+                length *= 0.7
+        return length
 
     def fill(self, k: int) -> None:
         """Order k of every operation, from order k of the variables."""
@@ -118,12 +141,14 @@ class NumpyEngine:
         self.slope = self.z.rows[spec.samples.outputs[0]]
         self.exponents = np.arange(order + 1.0)
 
-    def march(self, t: float, y: Array, bound: float, count: int, unit: float) -> Chunk:
+    def march(self, t: float, y: Array, bound: float, count: int, unit: float, cap: float) -> Chunk:
         """See `Engine`."""
         with np.errstate(all="ignore"):
-            return self._march(t, y, bound, count, unit)
+            return self._march(t, y, bound, count, unit, cap)
 
-    def _march(self, t: float, y: Array, bound: float, count: int, unit: float) -> Chunk:
+    def _march(
+        self, t: float, y: Array, bound: float, count: int, unit: float, cap: float
+    ) -> Chunk:
         spec, order = self.spec, self.spec.order
         times, states, units = [t], [y], []
         coefficients = np.empty((count, order + 1, spec.size))
@@ -135,14 +160,19 @@ class NumpyEngine:
                 status = NONFINITE
                 break
             self._expand(C, y, rate, unit)
-            length = unit * _reach(C, spec)
+            sizes = _sizes(spec, C, cap)
+            reach = min(_reach(C, sizes, spec.rtol), (bound - t) / unit)
+            for memory in (self.x, self.z):
+                reach = memory.before_branch_points(reach)
+            length = unit * reach
             if not length > 0:
                 status = NONFINITE
                 break
-            last = length >= bound - t
+            # a product with the unit may miss the rest of the time by rounding
+            last = length >= (bound - t) * (1 - 1e-15)
             length = bound - t if last else length
             shortest = 1e-18 * length
-            limit = _tolerance(spec, C)
+            limit = tolerance(spec.rtol) * (sizes + np.abs(C[1]))
             while True:
                 if length <= shortest or (t + length <= t):
                     status = STALLED
@@ -217,17 +247,17 @@ class NumpyEngine:
         return bool(inside and np.isfinite(rate).all() and np.isfinite(y).all())
 
 
-def _sizes(spec: Spec, C: Array) -> Array:
+def _sizes(spec: Spec, C: Array, cap: float) -> Array:
     """The size of each component that its error is relative to."""
     if spec.dual:
-        return np.full(spec.size, np.max(np.abs(C[0])) + spec.floor)
+        return np.full(spec.size, min(float(np.max(np.abs(C[0]))) + spec.floor, cap))
     sizes = np.abs(C[0]) + spec.floor
     return np.where(sizes > 0, sizes, np.max(np.abs(C), axis=0))
 
 
-def _reach(C: Array, spec: Spec) -> float:
+def _reach(C: Array, sizes: Array, rtol: float) -> float:
     """The step, in units: a share of the radius of convergence that the last terms show."""
-    order = spec.order
+    order = len(C) - 1
     last = np.abs(C[order - 3 :])
     if not np.isfinite(last).all():
         return float("nan")
@@ -235,15 +265,6 @@ def _reach(C: Array, spec: Spec) -> float:
     moving = last > 0
     if not moving.any():
         return float("inf")
-    logs = np.log(_sizes(spec, C)) - np.log(np.where(moving, last, 1.0))
+    logs = np.log(sizes) - np.log(np.where(moving, last, 1.0))
     radius = float(np.min(np.where(moving, logs / degrees, np.inf)))
-    return float(SAFETY * np.exp(radius) * spec.rtol ** (1 / order))
-
-
-SAFETY = 0.85
-"""Of the steps: the last term is below the tolerance by this to the power of the order."""
-
-
-def _tolerance(spec: Spec, C: Array) -> Array:
-    """How far the polynomial may miss the flow at the end of a step, times its length."""
-    return (100 * spec.rtol + 1e-11) * (_sizes(spec, C) + np.abs(C[1]))
+    return float(SAFETY * np.exp(radius) * rtol ** (1 / order))

@@ -102,7 +102,11 @@ class DualSystem:
         self.center = center
         self.y0 = np.zeros(problem.n)
         # a closed form without its domain may be continued beyond a pole, which `advance` sees
-        self.map = curve.inverse_map if curve.domain is not None else None
+        self.known = curve.closed if curve.domain is not None else None
+        nonzero = np.abs(center[center != 0])
+        # k is a formula in products of start values, which underflow before x does
+        tiny = nonzero.size > 0 and float(nonzero.min()) < 1e-75
+        self.map = None if self.known is None or tiny else curve.inverse_map
         self.ends: tuple[Array, Array] | None = None
         if curve.domain is not None:
             low, high = curve.domain(*center)
@@ -115,16 +119,16 @@ class DualSystem:
 
     def theta(self, y: Array) -> Array:
         xi = -self.problem.pull_back(y)
-        if self.map is None or self.curve.closed is None:
+        if self.known is None:
             return self.curve.advance(self.center, xi)[0]
-        return self._inside(xi, np.stack(self.curve.closed(xi, *self.center)))
+        return self._inside(xi, np.stack(self.known(xi, *self.center)))
 
     def thetas(self, states: Array) -> Array:
         """The parameters of several states of shape (m, n), shape (k, m, d), by the closed form."""
         xi = -self.problem.pull_back(states.T).T
-        if self.map is None or self.curve.closed is None:
+        if self.known is None:
             return np.stack([self.theta(y) for y in states], axis=1)
-        return self._inside(xi, np.stack(self.curve.closed(xi, *self.center)))
+        return self._inside(xi, np.stack(self.known(xi, *self.center)))
 
     def x(self, y: Array) -> Array:
         if self.map is None:
@@ -161,7 +165,7 @@ class DualSystem:
 
     def recentered(self, y: Array, theta: Array, limit: float) -> System | None:
         xi = -self.problem.pull_back(y)
-        if self.map is not None and self.ends is None:
+        if self.known is not None and self.ends is None:
             # no pole, so that digits are lost to the size of xi alone
             if float(np.max(np.abs(xi))) < 2 * self.far:
                 return None

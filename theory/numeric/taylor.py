@@ -54,7 +54,9 @@ class _Piece:
         """The states at times, shape (m, N)."""
         C = self.coefficients
         if C is None:
-            C = self.engine.march(self.begin, self.state, np.inf, 1, self.unit).coefficients[0]
+            C = self.engine.march(
+                self.begin, self.state, np.inf, 1, self.unit, np.inf
+            ).coefficients[0]
         s = (times - self.begin) / self.unit
         # the first factor is a matrix of powers: one product for all times
         return np.asarray(s[:, None] ** np.arange(len(C)) @ C)
@@ -79,6 +81,8 @@ class TaylorRun(Run):
         self.spec, self.backend = spec, backend
         self.engine = make_engine(spec, backend)
         self.kept = 0
+        self.largest = float(np.max(np.abs(problem.dense))) if spec.dual else 1.0
+        self.cap = self._cap()
 
     def states_at(self, times: Array) -> list[Array]:
         """The parameters at times within the run, each of shape (k, d)."""
@@ -120,7 +124,8 @@ class TaylorRun(Run):
             if time.monotonic() > self.deadline:
                 reason = f"the time budget of {self.max_seconds:g} s is used up"
                 return -1, f"Stopped at t = {now:.10g}: {reason}."
-            chunk = self.engine.march(now, y, bound, min(count, room, self._longest()), unit)
+            steps = min(count, room, self._longest())
+            chunk = self.engine.march(now, y, bound, steps, unit, self.cap)
             count *= 2
             ended = self._take(chunk, progress)
             if ended is not None:
@@ -130,24 +135,40 @@ class TaylorRun(Run):
             y = chunk.states[-1]
             if len(chunk.units):
                 unit = float(chunk.times[-1] - chunk.times[-2])
+            if self.spec.dual and self.poles:
+                self.cap = self._cap()
             if self._recentered(y):
                 y = self.system.y0
             elif chunk.status in (NONFINITE, STALLED):
                 return self._exit(_REASONS[chunk.status])
 
+    @property
+    def poles(self) -> bool:
+        """Whether the curves may end."""
+        system, spec = self.system, self.spec
+        unknown = system.curve.domain is None
+        return unknown or bool(np.isfinite(spec.lower).any() or np.isfinite(spec.upper).any())
+
+    def _cap(self) -> float:
+        """A length of the dual variables within which the curves are nearly straight."""
+        if not self.spec.dual:
+            return np.inf
+        with np.errstate(all="ignore"):
+            radius = float(np.nanmin(self.system.curve.geometry(self.states[-1]).radius))
+        return radius / self.largest if 0 < radius < np.inf else np.inf
+
     def _longest(self) -> int:
         problem, spec = self.problem, self.spec
-        poles = bool(np.isfinite(spec.lower).any() or np.isfinite(spec.upper).any())
-        most = _CHUNK_NEAR_POLES if spec.dual and poles else _LONGEST_CHUNK
+        most = _CHUNK_NEAR_POLES if spec.dual and self.poles else _LONGEST_CHUNK
         return int(np.clip(_WORK_OF_CHUNK / (2 * spec.order * problem.n * problem.d), 1, most))
 
     def _first_unit(self, y: Array, span: float) -> float:
         """A guess of the first step: the time in which the state changes by its size."""
         rate = np.abs(self.system.rhs(y))
         self.nfev += 1
-        sizes = np.abs(y) + self.spec.floor
-        if self.spec.dual:
-            sizes = np.full(sizes.shape, sizes.max())
+        # the dual starts at zero, and moves by the length of its curves
+        sizes = np.full(y.shape, min(self.cap, 1.0)) if self.spec.dual else np.abs(y)
+        sizes = sizes + self.spec.floor
         moving = rate > 0
         with np.errstate(all="ignore"):
             unit = float(np.min(sizes[moving] / rate[moving])) if moving.any() else span
