@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from theory.errors import StartError, TheoryError, UnsupportedFormula
+from theory.errors import DomainError, StartError, TheoryError, UnsupportedFormula
 from theory.exact.budget import time_budget
 from theory.exact.inverse import inverse
 from theory.exact.verdict import Certificate
@@ -26,7 +26,9 @@ from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
 from theory.mirror.regularizer import Regularizer
 from theory.mirror.structure import Structure, structure
 from theory.numeric.dual_curve import ClosedForm, numeric_curve
-from theory.numeric.integrate import FlowResult, integrate
+from theory.numeric.exact_input import exact_value
+from theory.numeric.high_precision import integrate_digits
+from theory.numeric.integrate import integrate
 from theory.numeric.limit_path import LimitPath, limit_path
 from theory.numeric.limit_point import LimitPoint, limit_point
 from theory.numeric.prepared import PreparedFlow
@@ -182,9 +184,36 @@ class GradientFlow(FlowModel):
         return mirror
 
     def integrate(
-        self, problem: Regression, start: Mapping[Any, Any], t: Any = None, **options: Any
-    ) -> FlowResult:
-        """The trajectory on a data set; see `theory.numeric.integrate` for the options.
+        self,
+        problem: Regression,
+        start: Mapping[Any, Any],
+        t: Any = None,
+        *,
+        dps: int | None = None,
+        **options: Any,
+    ) -> Any:
+        """The trajectory on a data set.
+
+        Parameters
+        ----------
+        problem : Regression
+        start : mapping from parameter to a number or to an array of shape (d,)
+        t : float, pair of floats or None
+        dps : int, optional
+            Digits: the trajectory in ball arithmetic, a
+            `theory.numeric.high_precision.HighPrecisionFlow`, from exact values.
+        **options
+            As of `theory.numeric.integrate.integrate`, or with `dps` as of
+            `theory.numeric.high_precision.integrate_digits`.
+
+        Returns
+        -------
+        FlowResult or HighPrecisionFlow
+
+        Raises
+        ------
+        DomainError
+            For an option that does not exist with `dps`.
 
         Examples
         --------
@@ -192,7 +221,19 @@ class GradientFlow(FlowModel):
         >>> run = flow.integrate(Regression([[1.0, 2.0]], [1.0]), {"u": 0.1, "v": 0.1}, (0, 50))
         >>> run.success, run.drift[0] < 1e-8
         (True, True)
+        >>> run = flow.integrate(Regression([[1, 2]], [1]), {"u": "0.1", "v": "0.1"}, 1, dps=30)
+        >>> run.success, run.error < 1e-30
+        (True, True)
         """
+        if dps is not None:
+            known = {"t_eval", "mode", "closed_form", "max_seconds"}
+            if unknown := sorted(set(options) - known):
+                raise DomainError(
+                    f"Expected options among {sorted(known)} together with dps but got "
+                    f"{', '.join(unknown)}."
+                )
+            options.setdefault("closed_form", self._closed_form(problem, _as_floats(start)))
+            return integrate_digits(self, problem, start, t, dps, **options)
         options.setdefault("laws", self.conservation_laws().found)
         options.setdefault("closed_form", self._closed_form(problem, start))
         return integrate(self, problem, start, t, **options)
@@ -265,6 +306,22 @@ class GradientFlow(FlowModel):
             # a wrong start is reported by the numeric function itself
             return None
         return found
+
+
+def _as_floats(start: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Exact start values, also text, as floats; what is no number stays as it is."""
+    if not isinstance(start, Mapping):
+        return {}
+    out: dict[Any, Any] = {}
+    for key, value in start.items():
+        try:
+            single = isinstance(value, str) or np.ndim(value) == 0
+            values = [float(exact_value(v, str(key))) for v in ([value] if single else value)]
+        except (TheoryError, TypeError):
+            out[key] = value
+        else:
+            out[key] = values[0] if single else np.array(values)
+    return out
 
 
 def _sign(value: Any) -> int:
