@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import sympy as sp
@@ -26,9 +26,10 @@ from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
 from theory.mirror.regularizer import Regularizer
 from theory.mirror.structure import Structure, structure
 from theory.numeric.dual_curve import ClosedForm, numeric_curve
-from theory.numeric.exact_input import exact_value
-from theory.numeric.high_precision import integrate_digits
-from theory.numeric.integrate import integrate
+from theory.numeric.exact_input import as_floats
+from theory.numeric.high_precision import HighPrecisionFlow, integrate_digits
+from theory.numeric.integrate import FlowResult, integrate
+from theory.numeric.limit_digits import HighPrecisionLimit, limit_point_digits
 from theory.numeric.limit_path import LimitPath, limit_path
 from theory.numeric.limit_point import LimitPoint, limit_point
 from theory.numeric.prepared import PreparedFlow
@@ -183,6 +184,28 @@ class GradientFlow(FlowModel):
         mirror.__dict__["curve"] = flow.curve
         return mirror
 
+    @overload
+    def integrate(
+        self,
+        problem: Regression,
+        start: Mapping[Any, Any],
+        t: Any = None,
+        *,
+        dps: None = None,
+        **options: Any,
+    ) -> FlowResult: ...
+
+    @overload
+    def integrate(
+        self,
+        problem: Regression,
+        start: Mapping[Any, Any],
+        t: Any = None,
+        *,
+        dps: int,
+        **options: Any,
+    ) -> HighPrecisionFlow: ...
+
     def integrate(
         self,
         problem: Regression,
@@ -191,7 +214,7 @@ class GradientFlow(FlowModel):
         *,
         dps: int | None = None,
         **options: Any,
-    ) -> Any:
+    ) -> FlowResult | HighPrecisionFlow:
         """The trajectory on a data set.
 
         Parameters
@@ -232,7 +255,7 @@ class GradientFlow(FlowModel):
                     f"Expected options among {sorted(known)} together with dps but got "
                     f"{', '.join(unknown)}."
                 )
-            options.setdefault("closed_form", self._closed_form(problem, _as_floats(start)))
+            options.setdefault("closed_form", self._closed_form(problem, as_floats(start)))
             return integrate_digits(self, problem, start, t, dps, **options)
         options.setdefault("laws", self.conservation_laws().found)
         options.setdefault("closed_form", self._closed_form(problem, start))
@@ -256,16 +279,55 @@ class GradientFlow(FlowModel):
         >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
         >>> problem = Regression([[1.0, 2.0]], [1.0])
         >>> prepared = flow.prepare(problem, {"u": 0.1, "v": 0.1}, method="Taylor")
-        >>> prepared.run((0, 50)).mode, prepared.run((0, 50)).loss[-1] < 1e-20
+        >>> prepared.run((0, 50)).mode, bool(prepared.run((0, 50)).loss[-1] < 1e-20)
         ('dual', True)
         """
         options.setdefault("closed_form", self._closed_form(problem, start))
         return PreparedFlow(self, problem, start, **options)
 
+    @overload
     def limit_point(
-        self, problem: Regression, start: Mapping[Any, Any], **options: Any
-    ) -> LimitPoint:
+        self,
+        problem: Regression,
+        start: Mapping[Any, Any],
+        *,
+        dps: None = None,
+        **options: Any,
+    ) -> LimitPoint: ...
+
+    @overload
+    def limit_point(
+        self, problem: Regression, start: Mapping[Any, Any], *, dps: int, **options: Any
+    ) -> HighPrecisionLimit: ...
+
+    def limit_point(
+        self,
+        problem: Regression,
+        start: Mapping[Any, Any],
+        *,
+        dps: int | None = None,
+        **options: Any,
+    ) -> LimitPoint | HighPrecisionLimit:
         """Where the flow goes, without integrating it.
+
+        Parameters
+        ----------
+        problem : Regression
+        start : mapping from parameter to a number or to an array of shape (d,)
+        dps : int, optional
+            Digits: the limit in ball arithmetic, a
+            `theory.numeric.limit_digits.HighPrecisionLimit`, from exact values.
+        **options
+            As of `theory.numeric.limit_point.limit_point`; with `dps`, `closed_form` alone.
+
+        Returns
+        -------
+        LimitPoint or HighPrecisionLimit
+
+        Raises
+        ------
+        DomainError
+            For an option that does not exist with `dps`.
 
         Examples
         --------
@@ -273,7 +335,18 @@ class GradientFlow(FlowModel):
         >>> limit = flow.limit_point(Regression([[1.0, 2.0, 3.0]], [1.0]), {"u": 1e-8, "v": 1e-8})
         >>> limit.x.round(4).tolist(), limit.success
         ([0.0, 0.0, 0.3333], True)
+        >>> limit = flow.limit_point(Regression([[1, 2]], [1]), {"u": "0.1", "v": "0.1"}, dps=50)
+        >>> limit.certified, limit.error < 1e-50
+        (True, True)
         """
+        if dps is not None:
+            if unknown := sorted(set(options) - {"closed_form"}):
+                raise DomainError(
+                    f"Expected no option but closed_form together with dps but got "
+                    f"{', '.join(unknown)}."
+                )
+            options.setdefault("closed_form", self._closed_form(problem, as_floats(start)))
+            return limit_point_digits(self, problem, start, dps, **options)
         options.setdefault("closed_form", self._closed_form(problem, start))
         return limit_point(self, problem, start, **options)
 
@@ -306,22 +379,6 @@ class GradientFlow(FlowModel):
             # a wrong start is reported by the numeric function itself
             return None
         return found
-
-
-def _as_floats(start: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Exact start values, also text, as floats; what is no number stays as it is."""
-    if not isinstance(start, Mapping):
-        return {}
-    out: dict[Any, Any] = {}
-    for key, value in start.items():
-        try:
-            single = isinstance(value, str) or np.ndim(value) == 0
-            values = [float(exact_value(v, str(key))) for v in ([value] if single else value)]
-        except (TheoryError, TypeError):
-            out[key] = value
-        else:
-            out[key] = values[0] if single else np.array(values)
-    return out
 
 
 def _sign(value: Any) -> int:

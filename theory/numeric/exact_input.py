@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mpmath
@@ -17,7 +17,7 @@ from theory.flow.parametrization import Elementwise
 from theory.numeric.problem import Regression
 from theory.numeric.start import Start, named_values, parameter_range
 
-__all__ = ["exact_data", "exact_start", "exact_value"]
+__all__ = ["as_floats", "exact_data", "exact_start", "exact_value"]
 
 
 def exact_value(value: Any, name: str) -> sp.Expr:
@@ -103,6 +103,22 @@ def exact_start(parametrization: Elementwise, start: Start, d: int) -> list[list
                 )
         rows.append(row)
     return rows
+
+
+def as_floats(start: Any) -> dict[Any, Any]:
+    """Exact start values, also text, as floats; what is no number stays as it is."""
+    if not isinstance(start, Mapping):
+        return {}
+    out: dict[Any, Any] = {}
+    for key, value in start.items():
+        try:
+            single = isinstance(value, str) or np.ndim(value) == 0
+            values = [float(exact_value(v, str(key))) for v in ([value] if single else value)]
+        except (TheoryError, TypeError):
+            out[key] = value
+        else:
+            out[key] = values[0] if single else np.array(values)
+    return out
 
 
 def exact_data(problem: Regression) -> tuple[list[list[sp.Expr]], list[sp.Expr]]:
