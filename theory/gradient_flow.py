@@ -133,7 +133,7 @@ class GradientFlow(FlowModel):
                 f"Elementwise flows have no option {', '.join(sorted(options))}; ask "
                 f"th.Coupled(['{rho.formula}'], '{', '.join(s.name for s in rho.parameters)}')."
             )
-        return elementwise_laws(self.elementwise)
+        return _laws(self.elementwise)
 
     def structure(self, start: Mapping[Any, Any] | None = None, **options: Any) -> Structure:
         r"""Whether a coupled flow is a mirror flow from a start, a time-warped one, or none.
@@ -379,6 +379,11 @@ class GradientFlow(FlowModel):
             # a wrong start is reported by the numeric function itself
             return None
         return found
+
+
+@lru_cache(maxsize=64)
+def _laws(rho: Elementwise) -> Any:
+    return elementwise_laws(rho)
 
 
 def _sign(value: Any) -> int:

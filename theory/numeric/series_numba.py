@@ -25,14 +25,16 @@ def _begin(
     """Order 0 at a state, and the state's rate."""
     d = A.shape[1]
     if dual:
-        pull_back(A, y, -1.0, X[0, 0])
+        for i in range(y.size):
+            Z[0, 0, i] = y[i]
+        pull_back(A, Z, 0, 0, -1.0, X[0])
     else:
         for j in range(x_out.size - 1):
             X[j, 0] = y[j * d : (j + 1) * d]
     fill(x_code, x_first, X, 0)
-    predict(A, X[x_out[0], 0], Z[0, 0])
+    predict(A, X, x_out[0], 0, Z)
     fill(z_code, z_first, Z, 0)
-    pull_back(A, Z[z_out, 0], -1.0, V[0])
+    pull_back(A, Z, z_out, 0, -1.0, V)
     if dual:
         rate[:] = Z[z_out, 0]
     else:
@@ -63,14 +65,13 @@ def _expand(
             X[j, 1] = C[1, j * d : (j + 1) * d]
     for k in range(1, order):
         fill(x_code, x_first, X, k)
-        predict(A, X[x_out[0], k], Z[0, k])
+        predict(A, X, x_out[0], k, Z)
         fill(z_code, z_first, Z, k)
-        slope = Z[z_out, k]
-        pull_back(A, slope, -unit, V[k])
+        pull_back(A, Z, z_out, k, -unit, V)
         scale = 1.0 / (k + 1)
         if dual:
-            for i in range(slope.size):
-                C[k + 1, i] = unit * scale * slope[i]
+            for i in range(C.shape[1]):
+                C[k + 1, i] = unit * scale * Z[z_out, k, i]
             for i in range(d):
                 X[0, k + 1, i] = scale * V[k, i]
         else:

@@ -150,23 +150,27 @@ def fill(code: Array, first: int, rows: Array, k: int) -> None:
     """Order k of every operation."""
     width = rows.shape[2]
     for step in range(code.shape[0]):
-        op, ia, ib = code[step, 0], code[step, 1], code[step, 2]
-        a, b, p = rows[ia], rows[ib], rows[first + step]
-        ak, bk, out = a[k], b[k], p[k]
+        op, ia, ib, io = code[step, 0], code[step, 1], code[step, 2], first + step
+        # no views of rows where none are needed: each costs as much as a short loop
         if op == _ADD:
             for i in range(width):
-                out[i] = ak[i] + bk[i]
-        elif op == _SUBTRACT:
+                rows[io, k, i] = rows[ia, k, i] + rows[ib, k, i]
+            continue
+        if op == _SUBTRACT:
             for i in range(width):
-                out[i] = ak[i] - bk[i]
-        elif op == _SCALE:
-            a0 = a[0]
+                rows[io, k, i] = rows[ia, k, i] - rows[ib, k, i]
+            continue
+        if op == _SCALE:
             for i in range(width):
-                out[i] = a0[i] * bk[i]
-        elif op == _DERIVE:
+                rows[io, k, i] = rows[ia, 0, i] * rows[ib, k, i]
+            continue
+        if op == _DERIVE:
             for i in range(width):
-                out[i] = k * ak[i]
-        elif op == _MULTIPLY:
+                rows[io, k, i] = k * rows[ia, k, i]
+            continue
+        a, b, p = rows[ia], rows[ib], rows[io]
+        ak, out = a[k], p[k]
+        if op == _MULTIPLY:
             convolve(out, a, b, 0, k, 0)
         elif op == _SQUARE:
             _square(out, a, k)
@@ -206,30 +210,44 @@ def fill(code: Array, first: int, rows: Array, k: int) -> None:
 
 
 @jit(fastmath=_REORDER)
-def predict(A: Array, x: Array, out: Array) -> None:
-    for i in range(A.shape[0]):
-        row = A[i]
-        total = 0.0
-        for j in range(x.size):
-            total += row[j] * x[j]
-        out[i] = total
+def predict(A: Array, X: Array, node: int, k: int, Z: Array) -> None:
+    """Order k of z = A x, x a node."""
+    n, d = A.shape
+    i = 0
+    # four samples at once: x is read once for them
+    while i + 3 < n:
+        s0 = s1 = s2 = s3 = 0.0
+        for j in range(d):
+            x = X[node, k, j]
+            s0 += A[i, j] * x
+            s1 += A[i + 1, j] * x
+            s2 += A[i + 2, j] * x
+            s3 += A[i + 3, j] * x
+        Z[0, k, i], Z[0, k, i + 1], Z[0, k, i + 2], Z[0, k, i + 3] = s0, s1, s2, s3
+        i += 4
+    while i < n:
+        s0 = 0.0
+        for j in range(d):
+            s0 += A[i, j] * X[node, k, j]
+        Z[0, k, i] = s0
+        i += 1
 
 
 @jit(fastmath=_REORDER)
-def pull_back(A: Array, r: Array, factor: float, out: Array) -> None:
-    """Factor * A^T r; four samples at once, since the sum is in memory."""
+def pull_back(A: Array, Z: Array, node: int, k: int, factor: float, V: Array) -> None:
+    """Order k of factor * A^T r, r a node; four samples at once, since the sum is in memory."""
     n, d = A.shape
     for j in range(d):
-        out[j] = 0.0
+        V[k, j] = 0.0
     i = 0
     while i + 3 < n:
-        a0, a1, a2, a3 = A[i], A[i + 1], A[i + 2], A[i + 3]
-        r0, r1, r2, r3 = factor * r[i], factor * r[i + 1], factor * r[i + 2], factor * r[i + 3]
+        r0, r1 = factor * Z[node, k, i], factor * Z[node, k, i + 1]
+        r2, r3 = factor * Z[node, k, i + 2], factor * Z[node, k, i + 3]
         for j in range(d):
-            out[j] += r0 * a0[j] + r1 * a1[j] + r2 * a2[j] + r3 * a3[j]
+            V[k, j] += r0 * A[i, j] + r1 * A[i + 1, j] + r2 * A[i + 2, j] + r3 * A[i + 3, j]
         i += 4
     while i < n:
-        a0, r0 = A[i], factor * r[i]
+        r0 = factor * Z[node, k, i]
         for j in range(d):
-            out[j] += r0 * a0[j]
+            V[k, j] += r0 * A[i, j]
         i += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -27,6 +27,8 @@ __all__ = ["TaylorRun"]
 # polynomials beyond this many floats are computed again when they are asked for
 _KEPT = 2**23
 _LONGEST_CHUNK = 64
+# polynomials that are evaluated at once
+_TOGETHER = 256
 # near a pole digits are lost with every step, so the center is looked at more often
 _CHUNK_NEAR_POLES = 8
 _WORK_OF_CHUNK = 1e8
@@ -48,18 +50,24 @@ class _Piece:
         self.coefficients, self.engine = coefficients, engine
 
     def __call__(self, t: float) -> Array:
-        return self.at(np.array([t]))[0]
+        return _evaluate([self], np.array([t]))[0]
 
-    def at(self, times: Array) -> Array:
-        """The states at times, shape (m, N)."""
-        C = self.coefficients
-        if C is None:
-            C = self.engine.march(
-                self.begin, self.state, np.inf, 1, self.unit, np.inf
-            ).coefficients[0]
-        s = (times - self.begin) / self.unit
-        # the first factor is a matrix of powers: one product for all times
-        return np.asarray(s[:, None] ** np.arange(len(C)) @ C)
+    def polynomial(self) -> Array:
+        """The coefficients, in units."""
+        if self.coefficients is not None:
+            return self.coefficients
+        again = self.engine.march(self.begin, self.state, 1e200, 1, self.unit, np.inf)
+        return again.coefficients[0]
+
+
+def _evaluate(pieces: Sequence[_Piece], times: Array) -> Array:
+    """The states at times of one piece each, shape (m, N)."""
+    known = {id(p): p.polynomial() for p in pieces}
+    C = np.stack([known[id(p)] for p in pieces])
+    begin = np.array([p.begin for p in pieces])
+    s = (times - begin) / np.array([p.unit for p in pieces])
+    powers = s[:, None] ** np.arange(C.shape[1])
+    return np.asarray((powers[:, None, :] @ C)[:, 0])
 
 
 class TaylorRun(Run):
@@ -89,15 +97,20 @@ class TaylorRun(Run):
         ends = np.array(self.times)
         index = np.searchsorted(ends, times, side="left")
         out: list[Array] = [self.states[0]] * len(times)
-        for i in np.unique(index):
-            here = np.flatnonzero(index == i)
-            if i == 0:
-                continue
-            piece, system = self.pieces[i - 1]
-            theta = self._parameters(system, piece.at(times[here]))
-            for j, row in zip(here, theta, strict=True):
-                # the state at the end of a step is known
-                out[j] = self.states[i] if times[j] == ends[i] else row
+        # all times of one center at once, as far as the polynomials are in memory
+        groups: dict[int, list[int]] = {}
+        for j, i in enumerate(index.tolist()):
+            if i > 0 and times[j] == ends[i]:
+                out[j] = self.states[i]
+            elif i > 0:
+                groups.setdefault(id(self.pieces[i - 1][1]), []).append(j)
+        for members in groups.values():
+            for some in np.array_split(members, 1 + len(members) // _TOGETHER):
+                pieces = [self.pieces[index[j] - 1] for j in some]
+                states = _evaluate([piece for piece, _ in pieces], times[some])
+                theta = self._parameters(pieces[0][1], states)
+                for j, row in zip(some, theta, strict=True):
+                    out[j] = row
         return out
 
     def march(
@@ -114,7 +127,8 @@ class TaylorRun(Run):
         bound = min(t1, 1e200)
         y = self.system.y0
         unit = self._first_unit(y, bound - t0)
-        count = 4
+        # a run that may stop on the way does not go far beyond
+        count = 4 if self.stop_at_target else _LONGEST_CHUNK
         while True:
             now = self.times[-1]
             room = (self.max_nfev - self.nfev) // self.spec.order
