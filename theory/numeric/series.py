@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.util import find_spec
 from typing import Protocol
 
@@ -98,6 +99,11 @@ class Spec:
         """Length of a state."""
         k = len(self.coordinates.variables)
         return self.problem.n if self.dual else k * self.problem.d
+
+    @cached_property
+    def unbounded(self) -> bool:
+        """Whether no step can leave a range."""
+        return not (np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
 
 class Engine(Protocol):

@@ -70,6 +70,17 @@ def _evaluate(pieces: Sequence[_Piece], times: Array) -> Array:
     return np.asarray((powers[:, None, :] @ C)[:, 0])
 
 
+def first_unit(spec: Spec, cap: float, y: Array, rate: Callable[[Array], Array]) -> float:
+    """A guess of the first step: the time in which the state changes by its size."""
+    change = np.abs(rate(y))
+    # the dual starts at zero, and moves by the length of its curves
+    sizes = (np.full(y.shape, min(cap, 1.0)) if spec.dual else np.abs(y)) + spec.floor
+    moving = change > 0
+    with np.errstate(all="ignore"):
+        unit = float(np.min(sizes[moving] / change[moving])) if moving.any() else 1.0
+    return unit if 0 < unit < np.inf else 1.0
+
+
 class TaylorRun(Run):
     """One march through time by Taylor steps."""
 
@@ -77,6 +88,7 @@ class TaylorRun(Run):
         self,
         spec: Spec,
         backend: str,
+        cap: float,
         system: System,
         problem: Regression,
         target: Array | None,
@@ -89,8 +101,7 @@ class TaylorRun(Run):
         self.spec, self.backend = spec, backend
         self.engine = make_engine(spec, backend)
         self.kept = 0
-        self.largest = float(np.max(np.abs(problem.dense))) if spec.dual else 1.0
-        self.cap = self._cap()
+        self.cap, self.scale = cap, cap
 
     def states_at(self, times: Array) -> list[Array]:
         """The parameters at times within the run, each of shape (k, d)."""
@@ -126,7 +137,8 @@ class TaylorRun(Run):
             return 1, "The start interpolates."
         bound = min(t1, 1e200)
         y = self.system.y0
-        unit = self._first_unit(y, bound - t0)
+        unit = first_unit(self.spec, self.cap, y, self.system.rhs)
+        self.nfev += 1
         # a run that may stop on the way does not go far beyond
         count = 4 if self.stop_at_target else _LONGEST_CHUNK
         while True:
@@ -149,8 +161,7 @@ class TaylorRun(Run):
             y = chunk.states[-1]
             if len(chunk.units):
                 unit = float(chunk.times[-1] - chunk.times[-2])
-            if self.spec.dual and self.poles:
-                self.cap = self._cap()
+            self.cap = self._cap()
             if self._recentered(y):
                 y = self.system.y0
             elif chunk.status in (NONFINITE, STALLED):
@@ -160,33 +171,23 @@ class TaylorRun(Run):
     def poles(self) -> bool:
         """Whether the curves may end."""
         system, spec = self.system, self.spec
-        unknown = system.curve.domain is None
-        return unknown or bool(np.isfinite(spec.lower).any() or np.isfinite(spec.upper).any())
+        return system.curve.domain is None or not spec.unbounded
 
     def _cap(self) -> float:
-        """A length of the dual variables within which the curves are nearly straight."""
-        if not self.spec.dual:
-            return np.inf
+        """The length within which the curves are nearly straight, which shrinks near a pole."""
+        if not (self.spec.dual and self.poles):
+            return self.cap
+        curve = self.system.curve
         with np.errstate(all="ignore"):
-            radius = float(np.nanmin(self.system.curve.geometry(self.states[-1]).radius))
-        return radius / self.largest if 0 < radius < np.inf else np.inf
+            now = float(np.nanmin(curve.geometry(self.states[-1]).radius))
+            start = float(np.nanmin(curve.geometry(self.states[0]).radius))
+            cap = self.scale * now / start
+        return cap if 0 < cap < np.inf else self.scale
 
     def _longest(self) -> int:
         problem, spec = self.problem, self.spec
         most = _CHUNK_NEAR_POLES if spec.dual and self.poles else _LONGEST_CHUNK
         return int(np.clip(_WORK_OF_CHUNK / (2 * spec.order * problem.n * problem.d), 1, most))
-
-    def _first_unit(self, y: Array, span: float) -> float:
-        """A guess of the first step: the time in which the state changes by its size."""
-        rate = np.abs(self.system.rhs(y))
-        self.nfev += 1
-        # the dual starts at zero, and moves by the length of its curves
-        sizes = np.full(y.shape, min(self.cap, 1.0)) if self.spec.dual else np.abs(y)
-        sizes = sizes + self.spec.floor
-        moving = rate > 0
-        with np.errstate(all="ignore"):
-            unit = float(np.min(sizes[moving] / rate[moving])) if moving.any() else span
-        return min(unit, span) if 0 < unit < np.inf else min(1.0, span)
 
     def _take(
         self, chunk: Chunk, progress: Callable[[float], None] | None
@@ -199,25 +200,27 @@ class TaylorRun(Run):
         theta = self._parameters(self.system, states)
         flat = np.moveaxis(theta, 1, 0).reshape(theta.shape[1], -1)
         x = self.system.block.rho(flat).reshape(len(states), -1)
-        residuals = self._residuals(x)
+        meets = np.asarray(self._residuals(x) <= self.tol)
+        lost = ~np.isfinite(x).all(axis=1)
+        large = np.abs(theta).max(axis=(1, 2)) > self.huge
         keep = self.kept + chunk.coefficients.size <= _KEPT
         self.kept += chunk.coefficients.size if keep else 0
-        for i, state in enumerate(chunk.states[:-1]):
-            if not np.isfinite(x[i]).all():
+        times, units = chunk.times.tolist(), chunk.units.tolist()
+        for i, unit in enumerate(units):
+            if lost[i]:
                 return self._exit("the state leaves the domain")
             C = chunk.coefficients[i] if keep else None
-            begin, end = float(chunk.times[i]), float(chunk.times[i + 1])
-            piece = _Piece(begin, state, float(chunk.units[i]), C, self.engine)
+            piece = _Piece(times[i], chunk.states[i], unit, C, self.engine)
             self.pieces.append((piece, self.system))
-            self.times.append(end)
+            self.times.append(times[i + 1])
             self.states.append(theta[i])
             if progress is not None:
-                progress(end)
-            if residuals[i] <= self.tol and self._interpolates(x[i]) and self.stop_at_target:
+                progress(times[i + 1])
+            if meets[i] and self._interpolates(x[i]) and self.stop_at_target:
                 return 1, f"Interpolation is reached at t = {self.times[-1]:.10g}."
-            if float(np.max(np.abs(theta[i]))) > self.huge:
-                self.t_events["blow_up"].append(end)
-                return -1, f"The parameters blow up near t = {end:.10g}."
+            if large[i]:
+                self.t_events["blow_up"].append(times[i + 1])
+                return -1, f"The parameters blow up near t = {times[i + 1]:.10g}."
         return None
 
     def _residuals(self, x: Array) -> Array:
