@@ -62,48 +62,60 @@ def test_a_float_is_the_binary_number_that_it_is() -> None:
     assert distance([text], [binary]) > mpmath.mpf(10) ** -20
 
 
-@pytest.mark.parametrize(
-    ("formula", "start"),
-    [
-        ("u**2 - v**2", {"u": "0.5", "v": ["0.4", "0.3", "0.2"]}),
-        ("u*exp(v)", {"u": 1, "v": "0.2"}),
-        ("sinh(u) + tanh(u)/2", {"u": "0.2"}),
-        ("u**(3/2) - log(v)", {"u": "0.9", "v": "0.8"}),
-        ("erf(u) + atan(u)", {"u": "0.1"}),
-        ("u**3/3 + asinh(u)", {"u": "0.2"}),
-        ("u/(1 + v**2)", {"u": "0.5", "v": "0.4"}),
-        ("cos(u)*v", {"u": "0.5", "v": "0.4"}),
-    ],
-)
-def test_digits_agree_with_mpmath_and_with_doubles(formula: str, start: dict[str, Any]) -> None:
-    rho = th.Elementwise(formula, ", ".join(start))
-    flow = th.GradientFlow(rho)
-    run = flow.integrate(DATA, start, "1/20", dps=18, mode="primal")
+FLOWS: dict[str, dict[str, Any]] = {
+    "u**2 - v**2": {"u": "0.5", "v": ["0.4", "0.3", "0.2"]},
+    "u*exp(v)": {"u": 1, "v": "0.2"},
+    "sinh(u) + tanh(u)/2": {"u": "0.2"},
+    "u**(3/2) - log(v)": {"u": "0.9", "v": "0.8"},
+    "erf(u) + atan(u)": {"u": "0.1"},
+    "u**3/3 + asinh(u)": {"u": "0.2"},
+    "u/(1 + v**2)": {"u": "0.5", "v": "0.4"},
+    "cos(u)*v": {"u": "0.5", "v": "0.4"},
+    "asin(u)*acosh(2 + v)": {"u": "0.5", "v": "0.4"},
+    "log(1 + exp(u)) + 1/(3 + v)": {"u": "0.5", "v": "0.4"},
+}
+
+
+def rows_of(start: dict[str, Any]) -> dict[str, list[Any]]:
+    return {n: v if isinstance(v, list) else [v] * 3 for n, v in start.items()}
+
+
+@pytest.mark.parametrize("formula", FLOWS)
+def test_digits_agree_with_doubles(formula: str) -> None:
+    start = FLOWS[formula]
+    flow = th.GradientFlow(th.Elementwise(formula, ", ".join(start)))
+    run = flow.integrate(DATA, start, "1/2", dps=25, mode="primal")
     assert run.success
     assert run.estimate == "comparison"
-    rows = {n: v if isinstance(v, list) else [v] * 3 for n, v in start.items()}
+    floats = {n: np.array([float(c) for c in v]) for n, v in rows_of(start).items()}
+    for method, rtol in (("Taylor", 1e-13), ("DOP853", 1e-13)):
+        double = flow.integrate(DATA, floats, 0.5, method=method, rtol=rtol, mode="primal")
+        np.testing.assert_allclose(double.end, run.x[:, -1].astype(float), rtol=1e-11)
+
+
+@pytest.mark.parametrize("formula", ["u**2 - v**2", "u*exp(v)"])
+def test_digits_agree_with_mpmath(formula: str) -> None:
+    start = FLOWS[formula]
+    rho = th.Elementwise(formula, ", ".join(start))
+    run = th.GradientFlow(rho).integrate(DATA, start, "1/20", dps=18, mode="primal")
     gradient = sp.lambdify(rho.parameters, rho.gradient(), "mpmath")
     value = sp.lambdify(rho.parameters, rho.formula, "mpmath")
-    k = len(rho.parameters)
     with mpmath.workdps(20):
         matrix = [[mpmath.mpf(int(a.p)) / int(a.q) for a in map(sp.Rational, r)] for r in A]
         y = [mpmath.mpf(7) / 10, -mpmath.mpf(1) / 7]
 
         def rate(_: Any, state: list[Any]) -> list[Any]:
-            theta = [[state[j * 3 + i] for j in range(k)] for i in range(3)]
-            x = [value(*c) for c in theta]
+            x = [value(*state[i::3]) for i in range(3)]
             r = [mpmath.fdot(row, x) - t for row, t in zip(matrix, y, strict=True)]
             g = [mpmath.fdot([row[i] for row in matrix], r) for i in range(3)]
-            slopes = [gradient(*c) for c in theta]
-            return [-slopes[i][j] * g[i] for j in range(k) for i in range(3)]
+            slopes = [gradient(*state[i::3]) for i in range(3)]
+            return [-slopes[i][j] * g[i] for j in range(2) for i in range(3)]
 
+        rows = rows_of(start)
         first = [mpmath.mpf(str(v)) for s in rho.parameters for v in rows[s.name]]
         end = mpmath.odefun(rate, 0, first)(mpmath.mpf("0.05"))
-        exact = [value(*(end[j * 3 + i] for j in range(k))) for i in range(3)]
+        exact = [value(*end[i::3]) for i in range(3)]
     assert distance(run.x[:, -1], exact) < mpmath.mpf(10) ** -17
-    floats = {n: np.array([float(c) for c in v]) for n, v in rows.items()}
-    double = flow.integrate(DATA, floats, 0.05, method="Taylor", rtol=1e-13)
-    np.testing.assert_allclose(double.end, [float(c) for c in exact], rtol=1e-11)
 
 
 def test_loss_link_and_rates_are_those_of_the_model() -> None:
