@@ -222,9 +222,7 @@ def _newton_step(curve: NumericCurve, A: Array, z: Array, residual: Array, state
         if np.isfinite(ratio) and ratio >= -0.5 and np.isfinite(geometry.slope).all():
             state.advance(theta, geometry, (t / gamma) * w)
             return True
-        # a slope that is not finite may come with any ratio
-        damped = np.isfinite(ratio) and ratio < 0
-        t *= max(0.1, min(0.5, 1.0 / (1.0 - ratio))) if damped else 0.25
+        t *= max(0.1, min(0.5, 1.0 / (1.0 - ratio))) if np.isfinite(ratio) else 0.25
     return False
 
 

@@ -140,6 +140,7 @@ class NumpyEngine:
         self.x_rows, self.velocity = x, velocity
         self.slope = self.z.rows[spec.samples.outputs[0]]
         self.exponents = np.arange(order + 1.0)
+        self.dense = problem.A if isinstance(problem.A, np.ndarray) else None
 
     def march(self, t: float, y: Array, bound: float, count: int, unit: float, cap: float) -> Chunk:
         """See `Engine`."""
@@ -217,6 +218,11 @@ class NumpyEngine:
     def _order(self, k: int, factor: float) -> None:
         problem = self.spec.problem
         self.x.fill(k)
+        if self.dense is not None:
+            np.dot(self.dense, self.x_rows[k], out=self.z.rows[0, k])
+            self.z.fill(k)
+            np.dot(self.slope[k] * factor, self.dense, out=self.pull[k])
+            return
         self.z.rows[0, k] = problem.predict(self.x_rows[k])
         self.z.fill(k)
         np.multiply(problem.pull_back(self.slope[k]), factor, out=self.pull[k])

@@ -200,9 +200,9 @@ class TaylorRun(Run):
         theta = self._parameters(self.system, states)
         flat = np.moveaxis(theta, 1, 0).reshape(theta.shape[1], -1)
         x = self.system.block.rho(flat).reshape(len(states), -1)
-        meets = np.asarray(self._residuals(x) <= self.tol)
-        lost = ~np.isfinite(x).all(axis=1)
-        large = np.abs(theta).max(axis=(1, 2)) > self.huge
+        meets = (self._residuals(x) <= self.tol).tolist()
+        lost = np.logical_not(np.isfinite(x).all(axis=1)).tolist()
+        sizes = np.abs(theta).reshape(len(theta), -1).max(axis=1).tolist()
         keep = self.kept + chunk.coefficients.size <= _KEPT
         self.kept += chunk.coefficients.size if keep else 0
         times, units = chunk.times.tolist(), chunk.units.tolist()
@@ -218,7 +218,7 @@ class TaylorRun(Run):
                 progress(times[i + 1])
             if meets[i] and self._interpolates(x[i]) and self.stop_at_target:
                 return 1, f"Interpolation is reached at t = {self.times[-1]:.10g}."
-            if large[i]:
+            if sizes[i] > self.huge:
                 self.t_events["blow_up"].append(times[i + 1])
                 return -1, f"The parameters blow up near t = {times[i + 1]:.10g}."
         return None
