@@ -297,8 +297,8 @@ def test_dependent_samples_are_seen_but_not_proved() -> None:
 
 def test_limit_is_refused() -> None:
     with pytest.raises(InfeasibleTarget, match="reach"):
-        positive = th.GradientFlow(th.Elementwise("exp(u)", "u"))
-        positive.limit_point(Regression([[1]], [-1]), {"u": 0}, dps=30)
+        contradiction = Regression([[1, 1], [1, 1], [1, -1]], [1, 2, 0])
+        DIFFERENCE.limit_point(contradiction, {"u": 1, "v": 1}, dps=30)
     with pytest.raises(DataError, match="dps"):
         SQUARE.limit_point(ONE, {"u": 1}, dps=3)
     with pytest.raises(DomainError, match="rtol"):

@@ -354,6 +354,18 @@ def test_budgets_end_a_run_with_a_reason() -> None:
     assert "time budget" in run.message
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("mode", ["primal", "dual"])
+def test_a_flow_at_rest_comes_nearer_than_its_tolerance(mode: str, backend: str) -> None:
+    problem = Regression([[1.0, 2.0], [2.0, -1.0]], [1.0, 0.5])
+    run = integrate(
+        DIFFERENCE, problem, {"u": 0.1, "v": 0.1}, tol=1e-12, rtol=1e-8, method="Taylor",
+        mode=mode, closed_form=CLOSED, backend=backend, max_nfev=20_000,
+    )  # fmt: skip
+    assert run.status == 1
+    np.testing.assert_allclose(problem.predict(run.end), problem.y, atol=1e-11)
+
+
 def test_curves_are_recentered_near_a_pole() -> None:
     # u grows from 1e-4 to 1: xi comes within 1e-8 of the pole at 1/(8 u0^2)
     flow = th.GradientFlow(th.Elementwise("u**4 - v**4", "u, v"))

@@ -8,7 +8,7 @@ import numpy as np
 
 from theory.numeric.compile import Array
 from theory.numeric.series import FINISHED, FULL, NONFINITE, STALLED, Chunk, Spec
-from theory.numeric.series_numpy import BRANCH, SAFETY, tolerance
+from theory.numeric.series_numpy import BRANCH, REST, SAFETY, tolerance
 from theory.numeric.tape import Op, Tape
 from theory.numeric.tape_numba import convolve, fill, jit, predict, pull_back
 
@@ -110,7 +110,14 @@ def _reach(
                 ratio = min(ratio, sizes[i] / last)
         if ratio < np.inf:
             best = min(best, ratio ** (1.0 / k))
-    return safety * best * rtol ** (1.0 / order)
+    # at rest the tolerance is no measure: the last term stays below the motion itself
+    first, last = 0.0, 0.0
+    for i in range(size):
+        first, last = max(first, abs(C[1, i])), max(last, abs(C[order, i]))
+    reach = safety * best * rtol ** (1.0 / order)
+    if first > 0 and last > 0:
+        reach = min(reach, (REST * first / last) ** (1.0 / (order - 1)))
+    return reach
 
 
 @jit()

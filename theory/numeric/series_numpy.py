@@ -27,6 +27,8 @@ _Fill = Callable[[int], None]
 
 SAFETY = 0.85
 """Of the steps: the last term is below the tolerance by this to the power of the order."""
+REST = 0.01
+"""Of the motion within a step: the share of it that the last term may be."""
 BRANCH = 0.9
 """Of a base of a power: the share of it that one step may change."""
 
@@ -273,4 +275,9 @@ def _reach(C: Array, sizes: Array, rtol: float) -> float:
         return float("inf")
     logs = np.log(sizes) - np.log(np.where(moving, last, 1.0))
     radius = float(np.min(np.where(moving, logs / degrees, np.inf)))
-    return float(SAFETY * np.exp(radius) * rtol ** (1 / order))
+    reach = float(SAFETY * np.exp(radius) * rtol ** (1 / order))
+    # at rest the tolerance is no measure: the last term stays below the motion itself
+    first, final = float(np.max(np.abs(C[1]))), float(np.max(last[-1]))
+    if first > 0 and final > 0:
+        reach = min(reach, (REST * first / final) ** (1 / (order - 1)))
+    return reach
