@@ -332,8 +332,8 @@ def main() -> None:
         "",
         "Made by `OMP_NUM_THREADS=1 python -m benchmarks.trajectories`: CPU time, one thread,",
         f"medians of {ROUNDS} interleaved rounds in one run, rtol {RTOL:g}, 101 outputs.",
-        "Ratios are to the first row of the same round. Errors are the largest over all outputs, relative to the",
-        "largest x, against DOP853 with rtol 1e-13 from output to output.",
+        "Ratios are to the first row of the same round. Errors are the largest over all outputs, "
+        "relative to the largest x, against DOP853 with rtol 1e-13 from output to output.",
     ]
     for n, d, alpha, residual in CASES:
         case = make_case(n, d, alpha, residual)

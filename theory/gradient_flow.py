@@ -287,12 +287,7 @@ class GradientFlow(FlowModel):
 
     @overload
     def limit_point(
-        self,
-        problem: Regression,
-        start: Mapping[Any, Any],
-        *,
-        dps: None = None,
-        **options: Any,
+        self, problem: Regression, start: Mapping[Any, Any], *, dps: None = None, **options: Any
     ) -> LimitPoint: ...
 
     @overload

@@ -14,10 +14,11 @@ from theory.errors import StartError, UnsupportedFormula
 from theory.exact.balls import Program
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.links import PREDICTOR
+from theory.numeric.arb_step import Step, dyadic
 from theory.numeric.dual_curve import ClosedForm
 from theory.numeric.exact_input import exact_data, exact_start
 from theory.numeric.problem import Regression
-from theory.numeric.series_arb import TapeSeries, dot, exponent
+from theory.numeric.series_arb import TapeSeries, dot
 from theory.numeric.start import Start, parameter_range, read_constants
 from theory.numeric.tape import make_tape
 
@@ -219,7 +220,7 @@ class ArbFlow:
                 assert rate is not None
                 polynomials = expansion.polynomials(state, rate)
                 ready = True
-            step = _Step(expansion, polynomials, bits, order)
+            step = Step(polynomials, order, bits, self.dual, expansion.branch_point)
             length = step.length(last - log.time)
             shortest = span * fmpq(2) ** round(-bits / 2)
             while True:
@@ -232,7 +233,7 @@ class ArbFlow:
                 missed = None if following is None else step.missed(new, slope, following, here)
                 if missed is not None:
                     break
-                length = _dyadic(length / 2)
+                length = dyadic(length / 2)
             while index < len(times) and times[index] < log.time + length:
                 since = arb(times[index] - log.time)
                 yield [p(since) for p in polynomials]
@@ -243,64 +244,6 @@ class ArbFlow:
             log.missed = (log.missed + missed).mid()
             state, rate, ready = [c.mid() for c in new], following, False
         return
-
-
-class _Step:
-    """The choice and the check of one step."""
-
-    def __init__(
-        self, expansion: _Expansion, polynomials: list[arb_poly], bits: float, order: int
-    ) -> None:
-        self.expansion, self.bits, self.order = expansion, bits, order
-        rows = [p.coeffs() for p in polynomials]
-        logs = [[exponent(c) for c in row] for row in rows]
-        sizes = [row[0] if row else -math.inf for row in logs]
-        floor = max(sizes, default=0.0)
-        if expansion.flow.dual:
-            # the dual variables start at zero, and count against one
-            sizes = [max(floor, 0.0)] * len(sizes)
-        else:
-            # where a parameter passes through zero, it counts as much as it moves
-            sizes = [
-                s if s > -math.inf else max(row, default=0.0)
-                for s, row in zip(sizes, logs, strict=True)
-            ]
-        self.sizes = sizes
-        best = math.inf
-        for row, size in zip(logs, sizes, strict=True):
-            for k in range(order - 3, order + 1):
-                if k < len(row) and row[k] > -math.inf:
-                    best = min(best, (size - row[k]) / k)
-        self.proposal = best - bits / order
-
-    def length(self, left: fmpq) -> fmpq:
-        """A dyadic length, at most the rest of the time."""
-        if self.proposal == math.inf:
-            return left
-        whole = math.floor(self.proposal)
-        mantissa = int(2.0 ** (self.proposal - whole) * 2**20)
-        length = fmpq(mantissa) * fmpq(2) ** (whole - 20)
-        length = min(length, left)
-        while length > 0 and self.expansion.branch_point(arb(length)):
-            length = _dyadic(length * fmpq(3, 4))
-        return length
-
-    def missed(
-        self,
-        new: Sequence[arb],
-        slope: Sequence[arb],
-        rate: Sequence[arb],
-        length: arb,
-    ) -> arb | None:
-        """An estimate of the error of the step; None when it is far above what was intended."""
-        total = arb(0)
-        for value, a, b, size in zip(new, slope, rate, self.sizes, strict=True):
-            # the first term that is left out grows like s^order in the derivative
-            miss = abs(a - b).abs_upper() * length / (self.order + 1)
-            if not miss < arb(2) ** (size - self.bits + 10):
-                return None
-            total += (2 * miss + arb(value.rad())) ** 2
-        return arb(total.sqrt().abs_upper())
 
 
 class _Expansion:
@@ -409,10 +352,3 @@ class _Expansion:
         for j in range(len(self.flow.parameters)):
             for i in range(d):
                 self.coordinates.rows[j][i].append(coefficients[j * d + i])
-
-
-def _dyadic(value: fmpq) -> fmpq:
-    """A dyadic number with 20 bits, at most the value: sums of such lengths stay short."""
-    shift = 20 - (int(value.p).bit_length() - int(value.q).bit_length())
-    scaled = value * fmpq(2) ** shift
-    return fmpq(int(scaled.p) // int(scaled.q)) / fmpq(2) ** shift
