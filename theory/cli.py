@@ -469,7 +469,9 @@ def design(potential: str, interval: str, hessian: bool, as_json: bool) -> None:
 @click.option("--loss", default="squared", show_default=True, metavar="NAME")
 @click.option("--link", default="identity", show_default=True, metavar="NAME")
 @click.option("--t", "end", type=float, help="End of the time span; until interpolation otherwise.")
-@click.option("--method", default="LSODA", show_default=True, help="SciPy's name of the solver.")
+@click.option(
+    "--method", default="LSODA", show_default=True, help="SciPy's name of the solver, or Taylor."
+)
 @click.option("--seconds", default=60.0, show_default=True, help="Budget of the integration.")
 @click.option("--set", "constants", metavar="TEXT", help='Constants of the formula, "L=3".')
 @_ASSUME

@@ -13,6 +13,7 @@ __all__ = [
     "DomainError",
     "FormulaError",
     "InfeasibleTarget",
+    "IntegrationFailed",
     "NotClosedForm",
     "ShapeError",
     "StartError",
@@ -57,6 +58,10 @@ class DataError(TheoryError, ValueError):
 
 class InfeasibleTarget(DataError):
     """The target is outside of what the model can reach, and no limit point can be named."""
+
+
+class IntegrationFailed(TheoryError, RuntimeError):
+    """A trajectory does not reach the time that was asked for."""
 
 
 class NotClosedForm(TheoryError, NotImplementedError):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import sympy as sp
 
-from theory.errors import StartError, TheoryError, UnsupportedFormula
+from theory.errors import DomainError, StartError, TheoryError, UnsupportedFormula
 from theory.exact.budget import time_budget
 from theory.exact.inverse import inverse
 from theory.exact.verdict import Certificate
@@ -29,14 +29,18 @@ from theory.mirror.structure import Structure, structure
 from theory.numeric.batch import Batch
 from theory.numeric.descent import DescentResult, descend
 from theory.numeric.dual_curve import ClosedForm
+from theory.numeric.exact_input import as_floats
 from theory.numeric.extreme_starts import VanishingStart, large_start, vanishing_start
+from theory.numeric.high_precision import HighPrecisionFlow, integrate_digits
 from theory.numeric.integrate import FlowResult, integrate
 from theory.numeric.integrate_batch import BatchResult, integrate_batch
 from theory.numeric.limit_batch import LimitBatch, limit_batch
 from theory.numeric.limit_derivative import LimitDerivative, limit_derivative
+from theory.numeric.limit_digits import HighPrecisionLimit, limit_point_digits
 from theory.numeric.limit_path import LimitPath, limit_path
 from theory.numeric.limit_point import LimitPoint, limit_point
 from theory.numeric.optimizers import Optimizer
+from theory.numeric.prepared import PreparedFlow
 from theory.numeric.problem import Regression
 from theory.show.code import to_code
 from theory.show.derivation import Derivation, derive
@@ -188,10 +192,59 @@ class GradientFlow(FlowModel):
         mirror.__dict__["curve"] = flow.curve
         return mirror
 
+    @overload
     def integrate(
-        self, problem: Regression, start: Mapping[Any, Any], t: Any = None, **options: Any
-    ) -> FlowResult:
-        """The trajectory on a data set; see `theory.numeric.integrate` for the options.
+        self,
+        problem: Regression,
+        start: Mapping[Any, Any],
+        t: Any = None,
+        *,
+        dps: None = None,
+        **options: Any,
+    ) -> FlowResult: ...
+
+    @overload
+    def integrate(
+        self,
+        problem: Regression,
+        start: Mapping[Any, Any],
+        t: Any = None,
+        *,
+        dps: int,
+        **options: Any,
+    ) -> HighPrecisionFlow: ...
+
+    def integrate(
+        self,
+        problem: Regression,
+        start: Mapping[Any, Any],
+        t: Any = None,
+        *,
+        dps: int | None = None,
+        **options: Any,
+    ) -> FlowResult | HighPrecisionFlow:
+        """The trajectory on a data set.
+
+        Parameters
+        ----------
+        problem : Regression
+        start : mapping from parameter to a number or to an array of shape (d,)
+        t : float, pair of floats or None
+        dps : int, optional
+            Digits: the trajectory in ball arithmetic, a
+            `theory.numeric.high_precision.HighPrecisionFlow`, from exact values.
+        **options
+            As of `theory.numeric.integrate.integrate`, or with `dps` as of
+            `theory.numeric.high_precision.integrate_digits`.
+
+        Returns
+        -------
+        FlowResult or HighPrecisionFlow
+
+        Raises
+        ------
+        DomainError
+            For an option that does not exist with `dps`.
 
         Examples
         --------
@@ -199,15 +252,85 @@ class GradientFlow(FlowModel):
         >>> run = flow.integrate(Regression([[1.0, 2.0]], [1.0]), {"u": 0.1, "v": 0.1}, (0, 50))
         >>> run.success, run.drift[0] < 1e-8
         (True, True)
+        >>> run = flow.integrate(Regression([[1, 2]], [1]), {"u": "0.1", "v": "0.1"}, 1, dps=30)
+        >>> run.success, run.error < 1e-30
+        (True, True)
         """
+        if dps is not None:
+            known = {"t_eval", "mode", "closed_form", "max_seconds"}
+            if unknown := sorted(set(options) - known):
+                raise DomainError(
+                    f"Expected options among {sorted(known)} together with dps but got "
+                    f"{', '.join(unknown)}."
+                )
+            options.setdefault("closed_form", self._closed_form(as_floats(start)))
+            return integrate_digits(self, problem, start, t, dps, **options)
         options.setdefault("laws", self.conservation_laws().found)
         options.setdefault("closed_form", self._closed_form(start))
         return integrate(self, problem, start, t, **options)
 
-    def limit_point(
+    def prepare(
         self, problem: Regression, start: Mapping[Any, Any], **options: Any
-    ) -> LimitPoint:
+    ) -> PreparedFlow:
+        """The flow compiled for a data set and a start, to be run over many time spans.
+
+        Parameters
+        ----------
+        problem : Regression
+        start : mapping from parameter to a number or to an array of shape (d,)
+        **options
+            `method`, `mode`, `rtol`, `atol`, `laws`, `closed_form`, `backend`, as of `integrate`;
+            no conservation law is measured unless `laws` names it.
+
+        Examples
+        --------
+        >>> flow = GradientFlow(Elementwise("u**2 - v**2", "u, v"))
+        >>> problem = Regression([[1.0, 2.0]], [1.0])
+        >>> prepared = flow.prepare(problem, {"u": 0.1, "v": 0.1}, method="Taylor")
+        >>> prepared.run((0, 50)).mode, bool(prepared.run((0, 50)).loss[-1] < 1e-20)
+        ('dual', True)
+        """
+        options.setdefault("closed_form", self._closed_form(start))
+        return PreparedFlow(self, problem, start, **options)
+
+    @overload
+    def limit_point(
+        self, problem: Regression, start: Mapping[Any, Any], *, dps: None = None, **options: Any
+    ) -> LimitPoint: ...
+
+    @overload
+    def limit_point(
+        self, problem: Regression, start: Mapping[Any, Any], *, dps: int, **options: Any
+    ) -> HighPrecisionLimit: ...
+
+    def limit_point(
+        self,
+        problem: Regression,
+        start: Mapping[Any, Any],
+        *,
+        dps: int | None = None,
+        **options: Any,
+    ) -> LimitPoint | HighPrecisionLimit:
         """Where the flow goes, without integrating it.
+
+        Parameters
+        ----------
+        problem : Regression
+        start : mapping from parameter to a number or to an array of shape (d,)
+        dps : int, optional
+            Digits: the limit in ball arithmetic, a
+            `theory.numeric.limit_digits.HighPrecisionLimit`, from exact values.
+        **options
+            As of `theory.numeric.limit_point.limit_point`; with `dps`, `closed_form` alone.
+
+        Returns
+        -------
+        LimitPoint or HighPrecisionLimit
+
+        Raises
+        ------
+        DomainError
+            For an option that does not exist with `dps`.
 
         Examples
         --------
@@ -215,7 +338,18 @@ class GradientFlow(FlowModel):
         >>> limit = flow.limit_point(Regression([[1.0, 2.0, 3.0]], [1.0]), {"u": 1e-8, "v": 1e-8})
         >>> limit.x.round(4).tolist(), limit.success
         ([0.0, 0.0, 0.3333], True)
+        >>> limit = flow.limit_point(Regression([[1, 2]], [1]), {"u": "0.1", "v": "0.1"}, dps=50)
+        >>> limit.certified, limit.error < 1e-50
+        (True, True)
         """
+        if dps is not None:
+            if unknown := sorted(set(options) - {"closed_form"}):
+                raise DomainError(
+                    f"Expected no option but closed_form together with dps but got "
+                    f"{', '.join(unknown)}."
+                )
+            options.setdefault("closed_form", self._closed_form(as_floats(start)))
+            return limit_point_digits(self, problem, start, dps, **options)
         options.setdefault("closed_form", self._closed_form(start))
         return limit_point(self, problem, start, **options)
 

@@ -23,8 +23,10 @@ __all__ = [
     "BLIND_TO_NAN",
     "TABLE",
     "Array",
+    "call",
     "compile_expression",
     "compile_expressions",
+    "sech",
     "stable",
 ]
 
@@ -36,7 +38,7 @@ def _lambertw(x: Array, branch: float = 0.0) -> Array:
     return np.where(np.abs(value.imag) > 0, np.nan, value.real)
 
 
-def _sech(x: Array) -> Array:
+def sech(x: Array) -> Array:
     # 2 e^{-|x|} / (1 + e^{-2|x|}) neither overflows nor loses digits
     e = np.exp(-np.abs(x))
     return 2 * e / (1 + e * e)
@@ -50,7 +52,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2,
     "acot": lambda x: np.arctan(1 / x),
     "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
-    "sech": _sech, "csch": lambda x: 1 / np.sinh(x), "coth": lambda x: 1 / np.tanh(x),
+    "sech": sech, "csch": lambda x: 1 / np.sinh(x), "coth": lambda x: 1 / np.tanh(x),
     "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
     "acoth": lambda x: np.arctanh(1 / x),
     "Abs": np.abs, "sign": np.sign,
@@ -82,7 +84,7 @@ BLIND_TO_NAN = (sp.Piecewise, sp.Heaviside, sp.DiracDelta, sp.Min, sp.Max)
 _ALLOWED = (sp.Add, sp.Mul, sp.Pow, sp.Number, sp.NumberSymbol, sp.Symbol)
 
 
-def _call(name: str, *args: sp.Expr) -> sp.Expr:
+def call(name: str, *args: sp.Expr) -> sp.Expr:
     return sp.Function(f"f_{name}", real=True)(*args)
 
 
@@ -230,7 +232,7 @@ def stable(expression: sp.Expr) -> sp.Expr:
         elif isinstance(e, sp.LambertW) and len(e.args) == 1:
             split = _positive_times_exp(e.args[0])
             if split is not None:
-                return _call("wrightomega", visit(split))
+                return call("wrightomega", visit(split))
         if isinstance(e, sp.Function | sp.Min | sp.Max):
             name = type(e).__name__
             if name.startswith("f_"):
@@ -244,7 +246,7 @@ def stable(expression: sp.Expr) -> sp.Expr:
                     f"The function {name} has no numeric counterpart here; "
                     f"available are {', '.join(sorted(_FUNCTIONS))}."
                 )
-            return _call(name, *(visit(a) for a in e.args))
+            return call(name, *(visit(a) for a in e.args))
         if not isinstance(e, _ALLOWED):
             raise UnsupportedFormula(f"Cannot evaluate {type(e).__name__} in floats.")
         return e.func(*(visit(a) for a in e.args)) if e.args else e
@@ -287,7 +289,7 @@ def _power(e: sp.Pow, visit: Callable[[Any], Any]) -> Any:
         split = _exp_plus_positive(base)
         if split is not None:
             c, w = split
-            return c**exponent * _call("expit", visit(-w)) ** (-exponent)
+            return c**exponent * call("expit", visit(-w)) ** (-exponent)
     return sp.Pow(visit(base), visit(exponent))
 
 
@@ -309,7 +311,7 @@ def _join_factors(e: sp.Expr) -> sp.Expr:
                 if sp.Add.make_args(rest) == (rest,) and rest.is_number:
                     m = -int(factor.exp)
                     factors[i] = c ** (-m) * sp.exp(rest)
-                    factors[j] = _call("expit", w) ** k * _call("expit", -w) ** (m - k)
+                    factors[j] = call("expit", w) ** k * call("expit", -w) ** (m - k)
                     return _join_factors(sp.Mul(*factors))
     powers = {f.base if isinstance(f, sp.Pow) else f: f for f in factors}
     for base in list(powers):
@@ -334,15 +336,15 @@ def _add(e: sp.Add, visit: Callable[[Any], Any]) -> Any:
             if type(sigma).__name__ == "f_expit":
                 # 1 - sigma(w) = sigma(-w), 1 - 2 sigma(w) = -tanh(w / 2)
                 w = sigma.args[0]
-                value = _call("expit", -w) if factor == -number else -_call("tanh", w / 2)
+                value = call("expit", -w) if factor == -number else -call("tanh", w / 2)
                 return number * value + visit(rest - term)
         if factor != -number:
             continue
         base, exponent = core.as_base_exp()
         if isinstance(base, sp.tanh) and exponent == 2:
-            return number * _call("sech", visit(base.args[0])) ** 2 + visit(rest - term)
+            return number * call("sech", visit(base.args[0])) ** 2 + visit(rest - term)
         if isinstance(core, sp.exp):
-            return number * -_call("expm1", visit(core.args[0])) + visit(rest - term)
+            return number * -call("expm1", visit(core.args[0])) + visit(rest - term)
         if isinstance(core, sp.cosh):
             half = sp.sinh(core.args[0] / 2)
             return -2 * number * visit(half) ** 2 + visit(rest - term)
@@ -358,23 +360,23 @@ def _log(argument: sp.Expr, visit: Callable[[Any], Any]) -> Any:
             for t, w in zip(argument.args, terms, strict=True)
         ]
         if all(w is not None for w in terms) and argument.free_symbols:
-            return reduce(lambda a, b: _call("logaddexp", a, b), [visit(w) for w in terms])
+            return reduce(lambda a, b: call("logaddexp", a, b), [visit(w) for w in terms])
         for term in argument.args:
             # log(e + sqrt(e^2 + c)) = asinh(e / sqrt c) + log(c) / 2 for c > 0
             if isinstance(term, sp.Pow) and term.exp == sp.S.Half:
                 e = argument - term
                 c = sp.expand(term.base - e**2)
                 if c.is_positive:
-                    return _call("asinh", visit(e / sp.sqrt(c))) + visit(sp.log(c)) / 2
+                    return call("asinh", visit(e / sp.sqrt(c))) + visit(sp.log(c)) / 2
         number, rest = argument.as_coeff_Add()
         if number == -1 and isinstance(rest, sp.exp):
             # log(e^w - 1) = w + log(1 - e^{-w}) neither overflows nor cancels
             w = visit(rest.args[0])
-            return w + _call("log", -_call("expm1", -w))
+            return w + call("log", -call("expm1", -w))
         if number.is_positive:
-            value = _call("log1p", visit(rest / number))
+            value = call("log1p", visit(rest / number))
             return value if number == 1 else value + visit(sp.log(number))
-    return _call("log", visit(argument))
+    return call("log", visit(argument))
 
 
 def _check_against_mpmath(

@@ -18,9 +18,9 @@ from theory.flow.gradient_flow import FlowModel
 from theory.numeric.batch import Batch, read_members
 from theory.numeric.block import Block
 from theory.numeric.compile import Array
-from theory.numeric.integrate import read_times
 from theory.numeric.lanes import LaneStep, integrate_lanes
 from theory.numeric.objective import compile_objective, target_predictor
+from theory.numeric.prepared import read_time_span
 from theory.numeric.start import Start
 
 __all__ = ["BatchResult", "integrate_batch"]
@@ -113,7 +113,7 @@ def integrate_batch(
     >>> runs.end.round(4).tolist(), runs.success.tolist()
     ([[0.0669, 0.4666], [-0.0669, -0.4666]], [True, True])
     """
-    t0, t1 = read_times(t)
+    t0, t1 = read_time_span(t)
     if not 3e-14 <= rtol <= 1e-6:
         raise DomainError(f"Expected 3e-14 <= rtol <= 1e-6 but got rtol = {rtol!r}.")
     if atol is not None and not atol >= 0:

@@ -58,6 +58,7 @@ class Regression:
     A: Any
     y: Array
     names: tuple[str, ...]
+    _given: tuple[Any, Any]
 
     def __init__(self, A: Any, y: ArrayLike, *, names: Sequence[str] | None = None) -> None:
         matrix: Any
@@ -98,9 +99,16 @@ class Regression:
         labels = tuple(names) if names is not None else ()
         if labels and len(labels) != matrix.shape[1]:
             raise ShapeError(f"Expected {matrix.shape[1]} names but got {len(labels)}.")
+        object.__setattr__(self, "_given", (_exact_part(A), _exact_part(y)))
         object.__setattr__(self, "A", matrix)
         object.__setattr__(self, "y", targets)
         object.__setattr__(self, "names", labels)
+
+    @property
+    def given(self) -> tuple[Any, Any]:
+        """A and y as they were given where they hold exact rationals, else as arrays of floats."""
+        A, y = self._given
+        return self.dense if A is None else A, self.y if y is None else y
 
     @property
     def n(self) -> int:
@@ -247,6 +255,16 @@ def _independent_by_far(A: Matrix) -> bool:
     factor, info = lapack.dpotrf(scale[:, None] * product * scale, lower=1)
     # the rounding errors of the product do not reach the square of this
     return bool(info == 0 and np.min(factor.diagonal()) > 1e-4)
+
+
+def _exact_part(values: Any) -> Any:
+    """Exact numbers of Python or SymPy as an array of objects; None for anything else."""
+    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
+        return None
+    if isinstance(values, LinearOperator) or sparse.issparse(values):
+        return None
+    array = np.array(values)
+    return array if array.dtype.kind == "O" else None
 
 
 def _require_real(array: Any, name: str) -> None:

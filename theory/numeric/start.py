@@ -14,7 +14,7 @@ from theory.errors import ShapeError, StartError
 from theory.flow.parametrization import Elementwise
 from theory.numeric.compile import Array
 
-__all__ = ["read_constants", "read_start"]
+__all__ = ["named_values", "parameter_range", "read_constants", "read_start"]
 
 Start = Mapping[Any, Any]
 
@@ -27,7 +27,7 @@ def read_constants(parametrization: Elementwise, start: Start) -> dict[sp.Symbol
     StartError
         When a constant has no value, or one that is not a single real number.
     """
-    by_name = _by_name(parametrization, start)
+    by_name = named_values(parametrization, start)
     constants: dict[sp.Symbol, sp.Expr] = {}
     for symbol in parametrization.constants:
         if symbol.name not in by_name:
@@ -76,7 +76,7 @@ def read_start(parametrization: Elementwise, start: Start, d: int) -> Array:
     >>> read_start(rho, {"u": 0.5, "v": [1, 2, 3]}, 3).tolist()
     [[0.5, 0.5, 0.5], [1.0, 2.0, 3.0]]
     """
-    by_name = _by_name(parametrization, start)
+    by_name = named_values(parametrization, start)
     rows = []
     for symbol in parametrization.parameters:
         if symbol.name not in by_name:
@@ -110,7 +110,8 @@ def parameter_range(parametrization: Elementwise, symbol: sp.Symbol) -> tuple[fl
     return -np.inf, np.inf
 
 
-def _by_name(parametrization: Elementwise, start: Start) -> dict[str, Any]:
+def named_values(parametrization: Elementwise, start: Start) -> dict[str, Any]:
+    """The values of a start by the names of parameters and constants."""
     if not isinstance(start, Mapping):
         raise StartError(f"Expected a mapping from parameters to values but got {start!r}.")
     known = {s.name: s for s in (*parametrization.parameters, *parametrization.constants)}

@@ -125,9 +125,13 @@ class DualSystem:
         self.y0 = np.zeros(problem.n)
         self.z = problem.predict(curve.block.rho(center))
         # a closed form without its domain may be continued beyond a pole, which `advance` sees
-        closed = curve.domain is not None
-        self.map = curve.inverse_map if closed else None
-        bind = curve.inverse_value if closed else None
+        self.known = curve.closed if curve.domain is not None else None
+        nonzero = np.abs(center[center != 0])
+        # k is a formula in products of start values, which underflow before x does
+        tiny = nonzero.size > 0 and float(nonzero.min()) < 1e-75
+        formula = self.known is not None and not tiny
+        self.map = curve.inverse_map if formula else None
+        bind = curve.inverse_value if formula else None
         self.value = bind(*center) if bind is not None else None
         self.array = problem.A if isinstance(problem.A, np.ndarray) else None
         self.ends: tuple[Array, Array] | None = None
@@ -142,7 +146,7 @@ class DualSystem:
 
     @property
     def boundless(self) -> bool:
-        return self.map is not None and self.ends is None
+        return self.known is not None and self.ends is None
 
     def theta(self, y: Array) -> Array:
         xi = -self.problem.pull_back(y)
@@ -155,9 +159,9 @@ class DualSystem:
         return self._theta(xi, center)
 
     def _theta(self, xi: Array, center: Array) -> Array:
-        if self.map is None or self.curve.closed is None:
+        if self.known is None:
             return self.curve.advance(center, xi)[0]
-        theta = np.stack(self.curve.closed(xi, *center))
+        theta = np.stack(self.known(xi, *center))
         if self.ends is None:
             return theta
         low, high = self.curve.domain(*center) if self.curve.domain is not None else self.ends
@@ -201,7 +205,7 @@ class DualSystem:
 
     def recentered(self, y: Array, limit: float) -> System | None:
         xi = -self.problem.pull_back(y)
-        if self.map is not None:
+        if self.known is not None:
             far = float(np.max(np.abs(xi)))
             if self.ends is None:
                 # no pole, so that digits are lost to the size of xi alone
