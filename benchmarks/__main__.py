@@ -23,6 +23,7 @@ from scipy.optimize import linprog
 import theory as th
 from benchmarks.harness import HEADER, Row, rounds
 from benchmarks.limit_point import conic, problem
+from theory.numeric.closed_curve import closed_curve
 from theory.numeric.dual_curve import numeric_curve
 from theory.numeric.objective import compile_objective
 from theory.numeric.systems import DualSystem
@@ -144,7 +145,9 @@ def right_hand_sides() -> Iterator[Row]:
     for n, d in ((100, 1000), (200, 5000), (500, 20000)):
         A, y = problem(n, d)
         data, start = th.Regression(A, y), {"u": 1e-2, "v": 1e-2}
-        curve = numeric_curve(FLOW.elementwise, start, d, closed_form=FLOW._closed_form(start))
+        curve = numeric_curve(
+            FLOW.elementwise, start, d, closed_form=closed_curve(FLOW.elementwise, start)
+        )
         system = DualSystem(curve, data, compile_objective(FLOW, data.y), curve.theta0)
         nu, x = 1e-3 * np.ones(n), np.ones(d)
         z, g = np.empty(n), np.empty(d)

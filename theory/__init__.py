@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from theory.mirror.isotropic import IsotropicMetric
     from theory.numeric import optimizers
     from theory.numeric.batch import Batch
-    from theory.numeric.problem import Regression, expand_products, read_table
+    from theory.numeric.problem import Regression
     from theory.numeric.sweep import SweepTable, sweep
+    from theory.numeric.table import expand_products, read_table
     from theory.show.code import to_code
     from theory.show.derivation import Derivation
     from theory.weight_normalization import WeightNormalization
@@ -123,7 +124,7 @@ _HOME = {
     "design": "theory.mirror.design",
     "drift_at_most": "theory.claims.trajectory",
     "enclose": "theory.claims.trajectory",
-    "expand_products": "theory.numeric.problem",
+    "expand_products": "theory.numeric.table",
     "integral_is": "theory.claims.integral",
     "is_legendre": "theory.claims.properties",
     "is_mirror_potential": "theory.claims.properties",
@@ -133,7 +134,7 @@ _HOME = {
     "passes": "theory.claims.trajectory",
     "prove": "theory.claims.prove",
     "read_conjectures": "theory.claims.conjecture",
-    "read_table": "theory.numeric.problem",
+    "read_table": "theory.numeric.table",
     "replay": "theory.claims.replay",
     "replay_laws": "theory.flow.coupled_laws",
     "search": "theory.claims.search",

@@ -14,7 +14,8 @@ from theory.gradient_flow import GradientFlow
 from theory.numeric.integrate import FlowResult
 from theory.numeric.interpolators import minimum_l1, minimum_l2
 from theory.numeric.limit_point import LimitPoint
-from theory.numeric.problem import Regression, expand_products, read_table
+from theory.numeric.problem import Regression
+from theory.numeric.table import expand_products, read_table
 from theory.show.text import print_table
 
 __all__ = ["report", "run_flow"]

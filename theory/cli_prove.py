@@ -27,7 +27,8 @@ from theory.exact.parsing import names_in, parse
 from theory.exact.verdict import Verdict
 from theory.flow.coupled import split_formulas
 from theory.gradient_flow import GradientFlow
-from theory.numeric.problem import Regression, read_table
+from theory.numeric.problem import Regression
+from theory.numeric.table import read_table
 
 __all__ = ["QUESTIONS", "answer"]
 

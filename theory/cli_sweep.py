@@ -15,8 +15,9 @@ import sympy as sp
 from theory.cli_input import read_flow, read_pair
 from theory.errors import DataError, DomainError, TheoryError, UnknownName
 from theory.gradient_flow import GradientFlow
-from theory.numeric.problem import Regression, read_table
+from theory.numeric.problem import Regression
 from theory.numeric.sweep import SweepTable, sweep
+from theory.numeric.table import read_table
 
 __all__ = ["SweepConfig", "read_config", "run_sweep"]
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
 import sympy as sp
 
-from theory.errors import DomainError, StartError, TheoryError, UnsupportedFormula
-from theory.exact.budget import time_budget
-from theory.exact.inverse import inverse
+from theory.errors import DomainError, StartError, UnsupportedFormula
 from theory.exact.verdict import Certificate
 from theory.flow.conditions import theory_conditions
 from theory.flow.conservation import elementwise_laws
@@ -21,14 +19,12 @@ from theory.flow.coupled_laws import coupled_laws
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.parametrization import Elementwise
 from theory.flow.step_drift import step_drift
-from theory.mirror.dual_curve import dual_curve
-from theory.mirror.legendre import curve_ends
 from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
 from theory.mirror.regularizer import Regularizer
 from theory.mirror.structure import Structure, structure
 from theory.numeric.batch import Batch
+from theory.numeric.closed_curve import closed_curve
 from theory.numeric.descent import DescentResult, descend
-from theory.numeric.dual_curve import ClosedForm
 from theory.numeric.exact_input import as_floats
 from theory.numeric.extreme_starts import VanishingStart, large_start, vanishing_start
 from theory.numeric.high_precision import HighPrecisionFlow, integrate_digits
@@ -47,7 +43,6 @@ from theory.show.derivation import Derivation, derive
 
 __all__ = ["GradientFlow", "Mirror"]
 
-_SECONDS = 6.0
 """Time for the closed form of the curve; the numeric curve does not depend on it."""
 
 
@@ -263,10 +258,10 @@ class GradientFlow(FlowModel):
                     f"Expected options among {sorted(known)} together with dps but got "
                     f"{', '.join(unknown)}."
                 )
-            options.setdefault("closed_form", self._closed_form(as_floats(start)))
+            options.setdefault("closed_form", closed_curve(self.elementwise, as_floats(start)))
             return integrate_digits(self, problem, start, t, dps, **options)
         options.setdefault("laws", self.conservation_laws().found)
-        options.setdefault("closed_form", self._closed_form(start))
+        options.setdefault("closed_form", closed_curve(self.elementwise, start))
         return integrate(self, problem, start, t, **options)
 
     def prepare(
@@ -290,7 +285,7 @@ class GradientFlow(FlowModel):
         >>> prepared.run((0, 50)).mode, bool(prepared.run((0, 50)).loss[-1] < 1e-20)
         ('dual', True)
         """
-        options.setdefault("closed_form", self._closed_form(start))
+        options.setdefault("closed_form", closed_curve(self.elementwise, start))
         return PreparedFlow(self, problem, start, **options)
 
     @overload
@@ -348,9 +343,9 @@ class GradientFlow(FlowModel):
                     f"Expected no option but closed_form together with dps but got "
                     f"{', '.join(unknown)}."
                 )
-            options.setdefault("closed_form", self._closed_form(as_floats(start)))
+            options.setdefault("closed_form", closed_curve(self.elementwise, as_floats(start)))
             return limit_point_digits(self, problem, start, dps, **options)
-        options.setdefault("closed_form", self._closed_form(start))
+        options.setdefault("closed_form", closed_curve(self.elementwise, start))
         return limit_point(self, problem, start, **options)
 
     def limit_path(
@@ -366,7 +361,7 @@ class GradientFlow(FlowModel):
         >>> path.x[-1].round(4).tolist(), bool(path.success.all())
         ([0.0, 0.0, 0.3333], True)
         """
-        options.setdefault("closed_form", self._closed_form(start))
+        options.setdefault("closed_form", closed_curve(self.elementwise, start))
         return limit_path(self, problem, start, scales, **options)
 
     def vanishing_start(
@@ -381,7 +376,7 @@ class GradientFlow(FlowModel):
         >>> limit.x.tolist(), limit.success
         ([0.0, 0.5], True)
         """
-        options.setdefault("closed_form", self._closed_form(start))
+        options.setdefault("closed_form", closed_curve(self.elementwise, start))
         return vanishing_start(self, problem, start, **options)
 
     def large_start(self, problem: Regression, start: Mapping[Any, Any]) -> np.ndarray:
@@ -416,7 +411,7 @@ class GradientFlow(FlowModel):
         (True, True)
         """
         options.setdefault("laws", self.conservation_laws().found)
-        options.setdefault("closed_form", self._closed_form(start))
+        options.setdefault("closed_form", closed_curve(self.elementwise, start))
         return descend(self, problem, start, optimizer, **options)
 
     def step_drift(self, law: sp.Expr | str) -> sp.Expr:
@@ -443,7 +438,7 @@ class GradientFlow(FlowModel):
         >>> slope.along(y=[1.0]).round(12).tolist()
         [0.5]
         """
-        options.setdefault("closed_form", self._closed_form(start))
+        options.setdefault("closed_form", closed_curve(self.elementwise, start))
         return limit_derivative(self, problem, start, **options)
 
     def integrate_batch(
@@ -472,53 +467,5 @@ class GradientFlow(FlowModel):
         >>> limits.success.tolist()
         [True, True]
         """
-        options.setdefault("closed_form", self._closed_form(start))
+        options.setdefault("closed_form", closed_curve(self.elementwise, start))
         return limit_batch(self, batch, start, **options)
-
-    def _closed_form(self, start: Mapping[Any, Any]) -> ClosedForm | None:
-        """The closed curve for every start of these signs."""
-        rho = self.elementwise
-        by_name = {getattr(k, "name", k): v for k, v in start.items()}
-        try:
-            return _closed_curve(rho, tuple(_sign(by_name[s.name]) for s in rho.parameters))
-        except (KeyError, TypeError, ValueError, TheoryError):
-            # a wrong start is reported by the numeric function itself
-            return None
-
-
-def _sign(value: Any) -> int:
-    values = np.asarray(value, dtype=np.float64)
-    return 1 if np.all(values > 0) else -1 if np.all(values < 0) else 0
-
-
-@lru_cache(maxsize=64)
-def _closed_curve(rho: Elementwise, signs: tuple[int, ...]) -> ClosedForm | None:
-    """theta(xi) from a symbolic start of the given signs, or None."""
-    known: tuple[dict[str, bool], ...] = ({"real": True}, {"positive": True}, {"negative": True})
-    symbols = {
-        s: sp.Dummy(f"{s.name}0", **known[sign])
-        for s, sign in zip(rho.parameters, signs, strict=True)
-    }
-    xi = sp.Dummy("xi", real=True)
-    with time_budget(_SECONDS):
-        try:
-            curve = dual_curve(rho, symbols)
-            if curve.s is None or curve.theta is None or curve.dual is None:
-                return None
-            if curve.dual == curve.s:
-                at = xi
-            elif curve.dual.has(sp.Integral):
-                return None
-            else:
-                found = inverse(
-                    curve.dual, curve.s, xi, reference=curve.s_start, ranges=curve.ranges
-                )
-                if found is None:
-                    return None
-                at = found.expression
-            ends = curve_ends(curve).dual
-        except TheoryError:
-            return None
-    theta = {s: e.xreplace({curve.s: at}) for s, e in zip(rho.parameters, curve.theta, strict=True)}
-    domain = None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
-    return ClosedForm(xi, symbols, theta, domain, derived=True)

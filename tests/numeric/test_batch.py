@@ -176,8 +176,8 @@ def test_a_member_without_a_limit_says_why_and_the_others_have_theirs() -> None:
         (np.ones((2, 1, 2)), np.ones((3, 1)), ShapeError, "3 and 2"),
         ([[1.0, np.nan]], [1.0], DataError, "A[0, 1] = nan"),
         ([[1.0, 2.0]], [[1.0], [np.inf]], DataError, "y[1, 0] = inf"),
-        ([["1", "2"]], [1.0], DataError, "real numbers for A"),
-        ([[1.0], [2.0, 3.0]], [1.0, 2.0], DataError, "real numbers for A"),
+        ([["1", "2"]], [1.0], DataError, "real numbers in A"),
+        ([[1.0], [2.0, 3.0]], [1.0, 2.0], ShapeError, "A with rows of equal length"),
         (np.ones((0, 2)), np.ones(0), DataError, "at least one sample"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 import theory as th
 from theory.errors import DataError, DomainError
+from theory.numeric.closed_curve import closed_curve
 from theory.numeric.direct import DirectMap, solve_direct
 from theory.numeric.dual_curve import NumericCurve, numeric_curve
 from theory.numeric.newton import relative_residual, solve_dual
@@ -26,7 +27,9 @@ def curve_of(name: str, scale: float, d: int) -> NumericCurve:
     formula = name.partition(",")[0]
     start = {k: scale * v for k, v in MODELS[name].items()}
     flow = th.GradientFlow(th.Elementwise(formula, list(start)))
-    return numeric_curve(flow.parametrization, start, d, closed_form=flow._closed_form(start))
+    return numeric_curve(
+        flow.parametrization, start, d, closed_form=closed_curve(flow.elementwise, start)
+    )
 
 
 def data(seed: int, n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +83,9 @@ def test_what_cannot_be_reached_is_given_up() -> None:
     start = {"u": 0.5}
     flow = th.GradientFlow(th.Elementwise("u**2", "u"))
     problem = th.Regression([[1.0, 1.0]], [-1.0])
-    curve = numeric_curve(flow.parametrization, start, 2, closed_form=flow._closed_form(start))
+    curve = numeric_curve(
+        flow.parametrization, start, 2, closed_form=closed_curve(flow.elementwise, start)
+    )
     assert curve.direct is not None
     assert solve_direct(curve.direct, problem.dense, problem.y) is None
 
@@ -139,7 +144,7 @@ def test_a_path_asks_whether_rounding_decides(monkeypatch: pytest.MonkeyPatch) -
     flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
     start, scales = {"u": 1.0, "v": 1.0}, [1e-3, 1e-6]
     assert flow.limit_path(problem, start, scales).success.all()
-    for module in ("limit_path", "limit_point"):
+    for module in ("limit_path", "limit_point", "uncertainty"):
         monkeypatch.setattr(f"theory.numeric.{module}.TOLERATED", 1e-19)
     assert not flow.limit_path(problem, start, scales).success.any()
 

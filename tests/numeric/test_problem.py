@@ -12,7 +12,8 @@ from scipy.sparse.linalg import aslinearoperator
 
 import theory
 from theory.errors import DataError, ShapeError
-from theory.numeric.problem import Regression, expand_products, read_table
+from theory.numeric.problem import Regression
+from theory.numeric.table import expand_products, read_table
 
 DATA = Path(theory.__file__).parent / "data" / "diabetes.csv"
 

@@ -12,7 +12,7 @@ from theory.errors import DataError, ShapeError
 from theory.flow.parametrization import Elementwise
 from theory.numeric.block import Block, prepare
 from theory.numeric.compile import Array
-from theory.numeric.problem import Regression
+from theory.numeric.problem import Regression, finite_array
 from theory.numeric.start import Start
 
 __all__ = ["Batch", "read_members"]
@@ -47,7 +47,7 @@ class Batch:
     y: Array
 
     def __init__(self, A: ArrayLike, y: ArrayLike) -> None:
-        matrix, targets = _real(A, "A"), _real(y, "y")
+        matrix, targets = finite_array(A, "A"), finite_array(y, "y")
         if matrix.ndim not in (2, 3):
             raise ShapeError(
                 f"Expected A of shape (n, d), or (m, n, d) for m members, but got {matrix.shape}."
@@ -63,6 +63,8 @@ class Batch:
             )
         if matrix.size == 0:
             raise DataError(f"Expected at least one sample and one column but got {matrix.shape}.")
+        matrix.setflags(write=False)
+        targets.setflags(write=False)
         object.__setattr__(self, "A", matrix)
         object.__setattr__(self, "y", targets)
 
@@ -160,18 +162,3 @@ def read_members(
             ) from error
     block, theta0 = prepare(parametrization, {**full, **constants}, m * batch.d)
     return block, theta0.reshape(-1, m, batch.d), constants
-
-
-def _real(values: ArrayLike, name: str) -> Array:
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "iuf":
-            raise TypeError(f"dtype {array.dtype}")
-        array = array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"Expected an array of real numbers for {name}: {error}.") from error
-    if not np.isfinite(array).all():
-        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise DataError(f"Expected finite entries but got {name}{list(at)} = {array[at]}.")
-    array.setflags(write=False)
-    return array

@@ -19,12 +19,13 @@ from theory.numeric.block import Geometry
 from theory.numeric.compile import Array
 from theory.numeric.direct import solve_scales
 from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
-from theory.numeric.limit_point import TOLERATED, limit_point, quick_bound, uncertainty_of
+from theory.numeric.limit_point import limit_point
 from theory.numeric.newton import SOLVED, DualSolution, relative_residual
 from theory.numeric.normal_equations import Matrix, rows_of
 from theory.numeric.objective import target_predictor
 from theory.numeric.problem import Regression
 from theory.numeric.start import Start
+from theory.numeric.uncertainty import TOLERATED, quick_bound, uncertainty_of
 
 __all__ = ["LimitPath", "certain_points", "limit_path"]
 
