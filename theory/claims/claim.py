@@ -96,6 +96,8 @@ def question_on(
 
 
 def _entry(value: Any) -> Any:
+    if value in (sp.oo, -sp.oo):
+        return ["oo", 1 if value == sp.oo else -1]
     return value if isinstance(value, str) else term_of(value)
 
 
