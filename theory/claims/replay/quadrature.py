@@ -37,6 +37,7 @@ __all__ = ["enclosed_integral", "tail_relations"]
 
 MAX_BITS = 2_000
 MAX_CUTS = 200
+MAX_EVALUATIONS = 5_000
 _ENTIRE = ("exp", "sin", "cos", "erf", "erfi", "si", "shi")
 _NAN = acb("nan")
 
@@ -89,7 +90,7 @@ def _between(f: Term, x: str, low: arb, high: arb) -> arb:
             return acb(ball(f, {x: z.real}))
         return _complex(f, x, z)
 
-    found = acb.integral(value, low, high, eval_limit=50_000)
+    found = acb.integral(value, low, high, eval_limit=MAX_EVALUATIONS)
     demand(found.is_finite(), "the quadrature gives no finite ball")
     return arb(found.real)
 
