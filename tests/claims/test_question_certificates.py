@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 import theory as th
 from tests.claims.mutated_certificates import questions
-from theory.claims.certificate import NoCertificate, _part, certificate
+from theory.claims.certificate import NoCertificate, certificate
 from theory.claims.claim import question_text
+from theory.claims.relation_search import part_of
 from theory.claims.replay import Rejected, conditions_of, digest, replay
 from theory.claims.replay.questions import relations_of
 from theory.cli import main
@@ -156,7 +157,7 @@ def test_law_on_a_restriction_needs_quotients_with_values() -> None:
         "factors": [["*", "v", ["^", "u", -1]]],
     }
     rates = relations_of(claim, forged["proof"]["hints"]).alternatives[0][:2]
-    forged["proof"]["parts"] = [*(_part(r) for r in rates), {"steps": []}, {"steps": []}]
+    forged["proof"]["parts"] = [*(part_of(r) for r in rates), {"steps": []}, {"steps": []}]
     with pytest.raises(Rejected, match="no value somewhere"):
         replay(_sealed(forged))
 

@@ -10,12 +10,15 @@ from typing import Any
 
 from theory.claims.calculus_search import calculus_proof
 from theory.claims.claim import claim_of, term_of
+from theory.claims.limit_search import limit_proof
 from theory.claims.proof_search import Prover, sample_point
 from theory.claims.prove import prove
 from theory.claims.relation_search import part_of, proof_of, somewhere_in
 from theory.claims.replay import Rejected, digest, replay
+from theory.claims.replay.answers import End
 from theory.claims.replay.calculus import CALCULUS
 from theory.claims.replay.facts import Context, undefined
+from theory.claims.replay.germs import is_infinite
 from theory.claims.replay.questions import relations_of
 from theory.claims.replay.relations import demand_refuted, read
 from theory.claims.replay.terms import add, mul, substitute
@@ -127,10 +130,20 @@ def _answer(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
     failed = ""
     for i, relations in enumerate(answer.alternatives):
         try:
-            return proof | {"alternative": i, "parts": [part_of(r) for r in relations]}
+            found = proof | {"alternative": i, "parts": [part_of(r) for r in relations]}
+            return found | ({"limits": list(map(_infinite, answer.ends))} if answer.ends else {})
         except Rejected as error:
             failed = str(error)
     raise Rejected(failed)
+
+
+def _infinite(end: End) -> dict[str, Any]:
+    """The proof that a function is infinite at an end."""
+    for i, f in enumerate(end.functions):
+        for approach, v in limit_proof(end.ranges, f, end.name, end.place, end.direction):
+            if is_infinite(v):
+                return {"of": i, "proof": approach.part()}
+    raise Rejected("no function is proved to be infinite at an end")
 
 
 def _witnesses(witness: Mapping[str, str], count: int) -> list[dict[str, str]]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flint.utils.flint_exceptions import FlintError
 
+from theory.claims.replay.answers import Answer, relation_on
 from theory.claims.replay.calculus import CALCULUS, demand_answered
-from theory.claims.replay.questions import Answer, relations_of
+from theory.claims.replay.germs import approached, is_infinite, moved
+from theory.claims.replay.questions import relations_of
 from theory.claims.replay.relations import (
     demand_proved,
     demand_refuted,
@@ -100,12 +102,26 @@ def _answered(answer: Answer, verdict: str, proof: Mapping[str, Any]) -> None:
         demand(len(proof["parts"]) == len(chosen), "a relation is left out")
         for relation, part in zip(chosen, proof["parts"], strict=True):
             relation_proved(relation, part)
+        _ends_infinite(answer, proof.get("limits", []))
         return
     demand(answer.refutable, "off the restriction there are no counterexamples")
     demand(len(proof["parts"]) == len(answer.alternatives), "an alternative is left out")
     for relations, (i, part) in zip(answer.alternatives, proof["parts"], strict=True):
         demand(not relations[i].get("smooth"), "a counterexample to smoothness")
         demand_refuted(read(relations[i]), part)
+
+
+def _ends_infinite(answer: Answer, limits: Sequence[Mapping[str, Any]]) -> None:
+    """At each end of a question one of the functions has an infinite limit."""
+    demand(len(limits) == len(answer.ends), "an end is left out")
+    for end, part in zip(answer.ends, limits, strict=True):
+        ranges = read(relation_on({"ranges": end.ranges, "relations": []}, 0, "=="))["ranges"]
+        germ = approached(ranges, is_infinite(end.place), part["proof"])
+        f = moved(
+            end.functions[part["of"]], end.name, end.place, end.direction, part["proof"]["name"]
+        )
+        v = germ.limit(f)
+        demand(v is not None and is_infinite(v), "no infinite limit at an end")
 
 
 def conditions_of(record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -117,6 +133,8 @@ def conditions_of(record: Mapping[str, Any]) -> tuple[str, ...]:
             return () if holds_everywhere(record["proof"]) else ("both sides are defined",)
         case "conserved":
             return ("the flow stays where the law has a value",)
+        case "decreases":
+            return ("the flow stays where the formula and the loss have values",)
         case "mirror_potential":
             return ("the second derivative has a value",)
     return ()
