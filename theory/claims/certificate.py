@@ -22,6 +22,8 @@ from theory.claims.replay.germs import is_infinite
 from theory.claims.replay.questions import relations_of
 from theory.claims.replay.relations import demand_refuted, read
 from theory.claims.replay.terms import add, mul, substitute
+from theory.claims.replay.trajectories import TRAJECTORIES
+from theory.claims.trajectory_search import path_proof
 from theory.errors import FormulaError, TheoryError
 from theory.exact.budget import time_budget
 from theory.exact.parsing import parse
@@ -88,6 +90,8 @@ def certificate(
         try:
             if claim.get("ask") in CALCULUS:
                 proof = calculus_proof(claim, verdict)
+            elif claim.get("ask") in TRAJECTORIES:
+                proof = path_proof(claim, verdict)
             elif "ask" in claim:
                 proof = _answer(claim, verdict)
             else:

@@ -16,7 +16,13 @@ from typing import Any
 import sympy as sp
 
 from theory.claims.claim import question_on, recorded, term_of
-from theory.claims.enclosed_flow import Blocks, check_question, residuals, vector_field
+from theory.claims.enclosed_flow import (
+    Blocks,
+    check_question,
+    numbered,
+    residuals,
+    vector_field,
+)
 from theory.claims.inequality import nonnegative
 from theory.claims.properties import conserved
 from theory.claims.statement import Domain, Point, names_of, read_expression, value_at
@@ -222,10 +228,7 @@ def _on_data(law: sp.Expr, flow: FlowModel, problem: Regression) -> Verdict:
     always = _for_all_data(law, flow)
     if always.proved:
         return always
-    blocks = tuple(
-        tuple(sp.Symbol(f"{s.name}_{i}", **s.assumptions0) for s in rho.parameters)
-        for i in range(d)
-    )
+    blocks = numbered(rho, d)
     taken = {s.name for s in rho.constants}
     if any(s.name in taken for block in blocks for s in block):
         raise FormulaError(f"The constants {', '.join(sorted(taken))} clash with numbered names.")

@@ -31,6 +31,7 @@ from theory.claims.replay.terms import (
     demand,
     of_known_arity,
 )
+from theory.claims.replay.trajectories import TRAJECTORIES, demand_path
 
 __all__ = ["Rejected", "conditions_of", "digest", "replay"]
 
@@ -69,6 +70,8 @@ def replay(record: Mapping[str, Any]) -> str:
         demand(verdict in ("PROVED", "REFUTED"), "no verdict")
         if claim.get("ask") in CALCULUS:
             demand_answered(claim, verdict, proof)
+        elif claim.get("ask") in TRAJECTORIES:
+            demand_path(claim, verdict, proof)
         elif "ask" in claim:
             _answered(relations_of(claim, proof["hints"]), verdict, proof)
         elif verdict == "PROVED":

@@ -207,10 +207,14 @@ def _inside(q: Question, place: Term, on: list[Term], operator: str) -> list[Rel
     if is_infinite(place):
         demand(operator == ">=" and on[place[1] > 0] is None, "an infinite end is not inside")
         return []
+    smooth = q.relation(q.ranges, place, "==", place) | {"smooth": True}
     return [
-        q.relation(q.ranges, mul(side, add(place, mul(-1, written_out(bound)))), operator, 0)
-        for bound, side in zip(on, (1, -1), strict=True)
-        if bound is not None
+        smooth,
+        *(
+            q.relation(q.ranges, mul(side, add(place, mul(-1, written_out(bound)))), operator, 0)
+            for bound, side in zip(on, (1, -1), strict=True)
+            if bound is not None
+        ),
     ]
 
 
