@@ -6,6 +6,7 @@ The flow of the data is enclosed again, by steps of the recorded lengths.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from flint import arb
@@ -138,10 +139,11 @@ def run(flow: Flow, proof: Mapping[str, Any]) -> tuple[list[arb], list[Stretch]]
 
 
 def _reaches(flow: Flow, proof: Mapping[str, Any], *, exactly: bool) -> None:
-    total = sum((number(written_out(h)) or 0 for h in proof["lengths"]), start=0)
+    total = Fraction(0)
+    for h in proof["lengths"]:
+        total += number(written_out(h)) or 0
     end = number(flow.end)
-    demand(end is not None, "no end time")
-    demand(total == end if exactly else total <= end, "the steps do not end at the time")
+    demand(end is not None and (total == end if exactly else total <= end), "a wrong end time")
 
 
 def demand_path(claim: Mapping[str, Any], verdict: str, proof: Mapping[str, Any]) -> None:
