@@ -86,7 +86,7 @@ class Approach:
                 self.find(part, depth)
             else:
                 regularize(self.prover, part, 3)
-        for attempt in (self._by_signs, self._by_product, self._by_quotients, self._by_largest,
+        for attempt in (self._by_signs, self._by_product, self._by_exponents, self._by_quotients, self._by_largest,
                         self._by_forms):  # fmt: skip
             attempt(a, depth)
             v = self.known(a)
@@ -123,6 +123,26 @@ class Approach:
                 regularize(self.prover, b, 3)
             if self._zero(a, mul(*loose, rest)):
                 self.apply("product", a, mul(*loose), rest)
+
+    def _by_exponents(self, a: Term, depth: int) -> None:
+        """Powers with an open exponent and exponentials as one exponential."""
+        if a[0] != "*" or not any(_is_open_power(b) for b in a[1:]):
+            return
+        exponents, rest = [], []
+        for b in a[1:]:
+            if isinstance(b, list) and b[0] == "exp":
+                exponents.append(b[1])
+            elif isinstance(b, list) and b[0] == "^":
+                exponents.append(mul(b[2], ["log", b[1]]))
+            elif b == self.t:
+                exponents.append(["log", b])
+            else:
+                rest.append(b)
+        whole = ["exp", add(*exponents)]
+        nested = ["*", mul(*rest), whole] if rest else whole
+        if self.find(nested, depth - 1) is not None and self._zero(a, nested):
+            regularize(self.prover, a, 3)
+            self.apply("same", a, nested)
 
     def _by_quotients(self, a: Term, depth: int) -> None:
         factors = a[1:] if a[0] == "*" else [a]
@@ -230,6 +250,10 @@ class Approach:
             "steps": self.prover.steps,
             "limits": self.rules,
         }
+
+
+def _is_open_power(b: Term) -> bool:
+    return isinstance(b, list) and b[0] == "^" and number(b[2]) is None
 
 
 def _is_below(b: Term) -> bool:

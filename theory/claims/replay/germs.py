@@ -204,7 +204,9 @@ class Germ(Context):
         return a[0] in ("sin", "cos", "atan", "erf", "sign") and self.regular(a)
 
     def vanishes(self, a: Term) -> bool:
-        return self.limit(a) is not None and self.sign(self.limit(a)) == ZERO
+        """Whether a term tends to zero."""
+        v = self.limit(a)
+        return v is not None and not is_infinite(v) and self.sign(v) == ZERO
 
 
 def equal(germ: Germ, a: Term, b: Term) -> bool:
