@@ -86,8 +86,10 @@ class Approach:
                 self.find(part, depth)
             else:
                 regularize(self.prover, part, 3)
-        for attempt in (self._by_signs, self._by_product, self._by_exponents, self._by_quotients, self._by_largest,
-                        self._by_forms):  # fmt: skip
+        for attempt in (
+            self._by_signs, self._by_product, self._by_exponents, self._by_quotients,
+            self._by_largest, self._by_forms,
+        ):  # fmt: skip
             attempt(a, depth)
             v = self.known(a)
             if v is not None:
