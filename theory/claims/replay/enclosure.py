@@ -48,14 +48,22 @@ def _constant(s: arb_series) -> arb:
     return s[0]
 
 
-def _series(t: Term, env: Mapping[str, arb_series]) -> arb_series:
-    """The Taylor series of a term along a curve; refused where it may not be analytic."""
-    q = number(t)
-    if q is not None:
-        return arb_series([arb(fmpq(q.numerator, q.denominator))])
-    if isinstance(t, str):
+def _series(t: Term, env: Mapping[str, arb_series], known: dict[int, arb_series]) -> arb_series:
+    """The Taylor series of a term along a curve; refused where it may not be analytic.
+
+    Terms that are one object are one series; the terms of a field outlive `known`.
+    """
+    if not isinstance(t, list):
+        q = number(t)
+        if q is not None:
+            return arb_series([arb(fmpq(q.numerator, q.denominator))])
         return arb_series([arb.pi()]) if t == "pi" else env[t]
-    args = [_series(a, env) for a in t[1:]]
+    if id(t) not in known:
+        known[id(t)] = _applied(t, [_series(a, env, known) for a in t[1:]])
+    return known[id(t)]
+
+
+def _applied(t: Term, args: list[arb_series]) -> arb_series:
     if t[0] == "+":
         return sum(args, arb_series([0]))
     if t[0] == "*":
@@ -107,8 +115,9 @@ class Field:
         rows = [[b] for b in box]
         for k in range(order):
             env = {x: arb_series(row) for x, row in zip(self.names, rows, strict=True)}
+            known: dict[int, arb_series] = {}
             for row, rate in zip(rows, self.rates, strict=True):
-                row.append(_series(rate, env)[k] / (k + 1))
+                row.append(_series(rate, env, known)[k] / (k + 1))
         demand(all(c.is_finite() for row in rows for c in row), "no finite coefficients")
         return rows
 
