@@ -156,7 +156,8 @@ def decreasing(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
         at = add(*(mul(a, substitute(rho, copy)) for a, copy in pairs))
         inner = add(*(mul(a, substitute(rate, copy)) for a, copy in pairs))
         parts.append(["*", substitute(slope, {z: at}), inner])
-    return Answer([[relation_on(claim, add(*parts), ">=")]])
+    defined = [substitute(t, copy) for t in (law, rho) for copy in copies]
+    return Answer([[relation_on(claim, add(*parts), ">=") | {"defined": defined}]])
 
 
 def falling_loss(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:

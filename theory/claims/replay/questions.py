@@ -45,7 +45,10 @@ def _conserved(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
     restriction = [written_out(t) for t in claim["restriction"]]
     demand(components, "no components")
     if not restriction:
-        relations = [relation_on(claim, rate_of(law, g, names, rates), "==") for g in components]
+        relations = [
+            relation_on(claim, rate_of(law, g, names, rates), "==") | {"defined": [law, g]}
+            for g in components
+        ]
         # a step function has rate zero wherever it has a rate; `derivative` knows none of them
         return Answer([relations], positive_on(claim, rates))
     if "matrices" in hints:
@@ -98,7 +101,10 @@ def _monotone(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
     f, word = written_out(claim["function"]), claim["direction"]
     demand(word in ("any", "increasing", "decreasing") and not claim["relations"], "no direction")
     alternatives = [
-        [relation_on(claim, mul(sign, derivative(f, x)), ">="), smooth_on(claim, f)]
+        [
+            relation_on(claim, mul(sign, derivative(f, x)), ">=") | {"defined": [f]},
+            smooth_on(claim, f),
+        ]
         for name, sign in (("increasing", 1), ("decreasing", -1))
         if word in ("any", name)
     ]
@@ -116,7 +122,8 @@ def _convex(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
         demand(linear and operator not in ("==", "!="), "the domain may not be convex")
     if len(names) == 1:
         second = derivative(derivative(f, names[0]), names[0])
-        return Answer([[relation_on(claim, second, ">="), smooth_on(claim, f)]])
+        bent = relation_on(claim, second, ">=") | {"defined": [f]}
+        return Answer([[bent, smooth_on(claim, f)]])
     directions = {x: f"d_{x}" for x in names}
     demand(not set(directions.values()) & set(claim["ranges"]), "a name of a direction is taken")
     wide = dict(claim)
@@ -127,7 +134,8 @@ def _convex(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
             for x, y in itertools.combinations_with_replacement(names, 2)
         )
     )
-    return Answer([[relation_on(wide, form, ">="), smooth_on(claim, f)]])
+    bent = relation_on(wide, form, ">=") | {"defined": [f]}
+    return Answer([[bent, smooth_on(claim, f)]])
 
 
 _QUESTIONS: dict[str, tuple[Callable[..., Answer], set[str]]] = {

@@ -72,6 +72,7 @@ def read(claim: Mapping[str, Any]) -> dict[str, Any]:
         "ranges": ranges,
         "relations": relations,
         "closed": closed,
+        "defined": [written_out(t) for t in claim.get("defined", ())],
     }
 
 
@@ -161,6 +162,9 @@ def demand_refuted(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
     left, right = claim["left"], claim["right"]
     context = established(Context({}), proof["steps"])
     point = point_of(claim, proof["point"], context)
+    # the derivative of log x has a value at -1
+    defined = all(has_value(substitute(t, point)) for t in claim.get("defined", ()))
+    demand(defined, "what the question is about has no value there")
     sides = [substitute(e, point) for e in (left, right)]
     side = proof.get("undefined")
     if side is None:
