@@ -10,6 +10,7 @@ from typing import Any
 
 from theory.claims.calculus_search import calculus_proof
 from theory.claims.claim import claim_of, term_of
+from theory.claims.limit_point_search import limit_point_proof
 from theory.claims.limit_search import limit_proof
 from theory.claims.proof_search import Prover, sample_point
 from theory.claims.prove import prove
@@ -90,6 +91,8 @@ def certificate(
         try:
             if claim.get("ask") in CALCULUS:
                 proof = calculus_proof(claim, verdict)
+            elif claim.get("ask") == "limit_point":
+                proof = limit_point_proof(claim, verdict)
             elif claim.get("ask") in TRAJECTORIES:
                 proof = path_proof(claim, verdict)
             elif "ask" in claim:

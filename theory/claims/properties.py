@@ -32,9 +32,11 @@ from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
 
 __all__ = [
     "conserved",
+    "curve_hints",
     "function_on",
     "is_legendre",
     "is_mirror_potential",
+    "legendre_hints",
     "monotone",
     "not_smooth",
     "potential_defect",
@@ -188,7 +190,7 @@ def is_legendre(flow: FlowModel | Elementwise, start: Mapping[Any, Any]) -> Verd
     """
     mirror = mirror_flow(_parametrization(flow), start)
     return recorded(
-        mirror.is_legendre, lambda: _legendre_claim(mirror), lambda: _legendre_hints(mirror)
+        mirror.is_legendre, lambda: _legendre_claim(mirror), lambda: legendre_hints(mirror)
     )
 
 
@@ -206,11 +208,18 @@ def _legendre_claim(mirror: MirrorFlow) -> dict[str, Any]:
     )
 
 
-def _legendre_hints(mirror: MirrorFlow) -> dict[str, Any]:
+def legendre_hints(mirror: MirrorFlow) -> dict[str, Any]:
+    """The curve and its dual variable, for a certificate.
+
+    Raises
+    ------
+    UnsupportedFormula
+        Where one of them has no closed form.
+    """
     curve = mirror.curve
     if curve.dual is None or curve.dual.has(sp.Integral):
         raise UnsupportedFormula("The dual variable has no closed form.")
-    return _curve_hints(mirror) | {"dual": term_of(curve.dual)}
+    return curve_hints(mirror) | {"dual": term_of(curve.dual)}
 
 
 def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[Any, Any]) -> Verdict:
@@ -239,7 +248,7 @@ def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[An
         verdict = is_zero(*found)
     except UnsupportedFormula as error:
         return Verdict(Status.UNDECIDED, str(error))
-    return recorded(verdict, lambda: _potential_claim(F, mirror), lambda: _curve_hints(mirror))
+    return recorded(verdict, lambda: _potential_claim(F, mirror), lambda: curve_hints(mirror))
 
 
 def _potential_claim(F: Any, mirror: MirrorFlow) -> dict[str, Any]:
@@ -260,7 +269,8 @@ def _potential_claim(F: Any, mirror: MirrorFlow) -> dict[str, Any]:
     )
 
 
-def _curve_hints(mirror: MirrorFlow) -> dict[str, Any]:
+def curve_hints(mirror: MirrorFlow) -> dict[str, Any]:
+    """The parametric form of the curve of a coordinate, for a certificate."""
     curve = mirror.curve
     if curve.s is None or curve.theta is None or curve.rate is None or curve.s_start is None:
         raise UnsupportedFormula("The curve has no parametric form.")

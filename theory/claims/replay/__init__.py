@@ -17,6 +17,7 @@ from flint.utils.flint_exceptions import FlintError
 from theory.claims.replay.answers import Answer, relation_on
 from theory.claims.replay.calculus import CALCULUS, demand_answered
 from theory.claims.replay.germs import approached, is_infinite, moved
+from theory.claims.replay.limit_points import demand_limit_point
 from theory.claims.replay.questions import relations_of
 from theory.claims.replay.relations import (
     demand_proved,
@@ -70,6 +71,8 @@ def replay(record: Mapping[str, Any]) -> str:
         demand(verdict in ("PROVED", "REFUTED"), "no verdict")
         if claim.get("ask") in CALCULUS:
             demand_answered(claim, verdict, proof)
+        elif claim.get("ask") == "limit_point":
+            demand_limit_point(claim, verdict, proof)
         elif claim.get("ask") in TRAJECTORIES:
             demand_path(claim, verdict, proof)
         elif "ask" in claim:

@@ -31,11 +31,11 @@ from theory.claims.replay.terms import (
     written_out,
 )
 
-__all__ = ["decreasing", "falling_loss", "legendre", "mirror_potential"]
+__all__ = ["Curve", "curve_of", "decreasing", "falling_loss", "legendre", "mirror_potential"]
 
 
 @dataclass(frozen=True)
-class _Curve:
+class Curve:
     """The curve of a coordinate in s: theta(s_0) = theta_0, theta' = c P grad rho, c = dxi/ds."""
 
     s: str
@@ -46,7 +46,7 @@ class _Curve:
     given: list[Relation]
 
 
-def _curve(claim: Mapping[str, Any], hints: Mapping[str, Any], taken: set[str]) -> _Curve:
+def curve_of(claim: Mapping[str, Any], hints: Mapping[str, Any], taken: set[str]) -> Curve:
     """The curve of the hints, with the proofs that it is the one through the start."""
     names = names_of(claim, "parameters")
     rates = terms_of(claim["rates"], len(names))
@@ -85,14 +85,14 @@ def _curve(claim: Mapping[str, Any], hints: Mapping[str, Any], taken: set[str]) 
             for y, p in zip(names, rates, strict=True)
         )
     )
-    return _Curve(s, clock, substitute(rho, theta), metric, curve, given)
+    return Curve(s, clock, substitute(rho, theta), metric, curve, given)
 
 
 def mirror_potential(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
     """F'' M = 1 along a curve that is proved to be the one through the start."""
     (x,) = claim["variables"]
     demand(is_name(x) and x not in claim["ranges"], "no variable")
-    curve = _curve(claim, hints, {x})
+    curve = curve_of(claim, hints, {x})
     potential = written_out(claim["potential"])
     second = derivative(derivative(potential, x), x)
     hessian = substitute(second, {x: curve.rho})
@@ -107,7 +107,7 @@ def legendre(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
     values, and the end of its interval is infinite or F' is infinite there (R. T. Rockafellar,
     Convex Analysis, section 26).
     """
-    curve = _curve(claim, hints, set())
+    curve = curve_of(claim, hints, set())
     s, domain = curve.s, curve.domain
     dual = written_out(hints["dual"])
     relations = [
