@@ -1,7 +1,7 @@
 """How many verdicts of the test suite have a certificate that replays, question by question.
 
-``python -m tests.claims.suite_certificates tests/claims/test_limit.py ...`` runs these tests, or all
-of ``tests/claims``, records each PROVED and REFUTED of the public questions, and asks for a
+``python -m tests.claims.suite_certificates tests/claims/test_limit.py ...`` runs these tests, or
+all of ``tests/claims``, records each PROVED and REFUTED of the public questions, and asks for a
 certificate of each. One claim with one verdict counts once.
 """
 

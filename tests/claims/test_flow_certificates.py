@@ -18,7 +18,7 @@ from theory.claims.replay.enclosure import Field, advance, taylor_setting
 DIFFERENCE = th.Elementwise("u**2 - v**2", "u, v")
 FLOW = th.GradientFlow(DIFFERENCE)
 WIDE = th.Regression([[1, 2]], [1])
-ZERO = th.Regression([[1, 2]], [0])
+ZERO = th.Regression([[1]], [0])
 START = {"u": 0.1, "v": 0.1}
 ONE = {"u": 1, "v": 1}
 
@@ -151,11 +151,12 @@ def falling() -> dict[str, Any]:
     [
         # another target, data, link or law may lift it
         {"slopes": [["+", "z", -1]]}, {"slopes": [1]}, {"slopes": ["z", "z"]}, {"slopes": ["u_0"]},
-        {"matrix": [[1, -2], [1, 1]]}, {"matrix": []}, {"matrix": [[1]]}, {"matrix": [["z", 1]]},
+        {"matrix": [[1], [-2]]}, {"matrix": []}, {"matrix": [[1, 1]]}, {"matrix": [["z"]]},
         {"law": "u"}, {"law": ["sign", "u"]}, {"law": ["*", -1, ["^", "u", 2]]},
         {"component": ["^", "u", 3]}, {"component": "u"}, {"rates": [-1, -1]},
         {"parameters": ["u"]}, {"parameters": ["u", "u"]}, {"variables": ["u"]},
         {"variables": ["u_0"]}, {"ranges": {"u_0": [None, None]}}, {"further": 1},
+        {"slopes": [["*", -1, "z"]]}, {"slopes": [["+", "z", "1/100"]]},
     ],
     ids=str,
 )  # fmt: skip

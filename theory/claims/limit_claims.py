@@ -33,6 +33,7 @@ from theory.errors import (
 )
 from theory.exact.balls import accurate_digits, precision, rational_ball, sign_of_number
 from theory.exact.budget import time_budget
+from theory.exact.guard import proposal
 from theory.exact.initial_data import read_number
 from theory.exact.parsing import parse_relation
 from theory.exact.verdict import Status, Verdict
@@ -41,6 +42,8 @@ from theory.flow.conditions import target_predictor, theory_conditions
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.links import PREDICTOR
 from theory.flow.parametrization import Elementwise
+from theory.mirror.dual_curve import DualCurve
+from theory.mirror.legendre import curve_interval
 from theory.numeric.compile import Array
 from theory.numeric.limit_point import limit_point
 from theory.numeric.problem import Regression
@@ -195,9 +198,10 @@ def _hints(coordinates: Sequence[Coordinate], z: Sequence[sp.Expr]) -> dict[str,
     out = []
     for c in coordinates:
         hints = legendre_hints(c.mirror)
-        exact = c.mirror.curve.s_start if c.rests else None
-        if exact is None and c.mirror.curve.dual == c.mirror.curve.s:
-            exact = c.exact_dual()
+        curve = c.mirror.curve
+        exact = curve.s_start if c.rests else None
+        if exact is None:
+            exact = c.exact_dual() if curve.dual == curve.s else _place(curve, c.x)
         out.append({"hints": hints, "at": None if exact is None else term_of(exact)})
     return {"coordinates": out, "targets": [term_of(e) for e in z]}
 
@@ -221,6 +225,18 @@ def _starts(
         many = isinstance(given, list | tuple | np.ndarray) and np.ndim(given) > 0
         out[s] = [read_number(v, s.name) for v in (given if many else [given] * d)]
     return out
+
+
+def _place(curve: DualCurve, x: sp.Expr) -> sp.Expr | None:
+    """A solution s of x(s) = x on the curve that SymPy finds: a hint only."""
+    if curve.x is None or curve.s is None:
+        return None
+    lower, upper = curve_interval(curve)
+    for s in proposal(sp.solve, curve.x - x, curve.s, seconds=1.0) or ():
+        known = lower is not None and upper is not None and s.is_real and not s.free_symbols
+        if known and all(sign_of_number(g) == 1 for g in (s - lower, upper - s) if g.is_finite):
+            return s
+    return None
 
 
 # -------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from theory.claims.claim import term_of
 from theory.claims.limit_search import limit_proof, symbolic
 from theory.claims.relation_search import part_of
 from theory.claims.replay import Rejected
-from theory.claims.replay.answers import relation_on
+from theory.claims.replay.answers import relation_on, smooth_on
 from theory.claims.replay.facts import at_precision
 from theory.claims.replay.flow_questions import Curve
 from theory.claims.replay.germs import is_infinite
@@ -64,10 +64,32 @@ def _refutations(q: LimitPoint, hints: Mapping[str, Any]) -> Iterator[dict[str, 
     for i in range(len(q.x)):
         if i in found:
             one = {str(i): found[i]}
-            yield {"because": "gradient", "index": i, "coordinates": one}
+            smooth = _smooth(q, i)
+            if smooth is not None:
+                yield {"because": "gradient", "index": i, "coordinates": one, "smooth": smooth}
         yield from _beyond(q, hints, i)
     for k in _kernel(q):
         yield {"because": "kernel", "k": k, "coordinates": everything}
+
+
+def _smooth(q: LimitPoint, i: int) -> dict[str, Any] | None:
+    """An interval around each predictor on which the slope of the loss is analytic."""
+    out: dict[str, Any] = {}
+    for j, slope in enumerate(q.slopes):
+        if not q.matrix[j][i]:
+            continue
+        z = Fraction(_float(q.predictor(j))).limit_denominator(10**6)
+        narrow = [[literal(z - w), literal(z + w)] for w in (Fraction(1), Fraction(1, 1000))]
+        for around in ([None, None], *narrow):
+            try:
+                part = part_of(smooth_on({"ranges": {q.z: around}, "relations": []}, slope))
+            except Rejected:
+                continue
+            out[str(j)] = [around, part]
+            break
+        else:
+            return None
+    return out
 
 
 def _beyond(q: LimitPoint, hints: Mapping[str, Any], i: int) -> Iterator[dict[str, Any]]:
