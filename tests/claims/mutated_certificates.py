@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import sympy as sp
+
 import theory as th
 from tests.claims.opinions import opinion as opinion_of
 from theory.claims.replay import Rejected, digest, replay
@@ -86,6 +88,7 @@ def flows() -> list[th.Verdict]:
     """Verdicts on flows and trajectories that have certificates."""
     square, data = th.GradientFlow(th.Elementwise("u**2", "u")), th.Regression([[1]], [1])
     difference = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
+    linear, line = th.GradientFlow(th.Elementwise("u", "u")), th.Regression([[1, 2]], [3])
     wide = th.Regression([[1, 2]], [1])
     start = {"u": 0.5, "v": 0.25}
     return [
@@ -99,6 +102,11 @@ def flows() -> list[th.Verdict]:
         th.drift_at_most("u*v", difference, wide, start, 0.0625, 0),
         th.drift_at_most("u", square, data, {"u": 0.5}, 0.25, 0.01),
         th.drift_at_most("u", square, data, {"u": 0.5}, 0.25, 0.5),
+        th.limit_point_is([sp.Rational(7, 5), sp.Rational(4, 5)], linear, line, {"u": [1, 0]}),
+        th.limit_point_is([3, 0], linear, line, {"u": [1, 0]}),
+        th.limit_point_is([2, 3], linear, line, {"u": [1, 0]}),
+        th.limit_point_is([1, 1], square, th.Regression([[1, 1]], [2]), {"u": 0.5}),
+        th.limit_point_is([3, -1], square, th.Regression([[1, 1]], [2]), {"u": 0.5}),
     ]
 
 

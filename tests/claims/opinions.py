@@ -25,7 +25,10 @@ def opinion(record: Mapping[str, Any]) -> str:
     claim = record["claim"]
     by_floats = _FLOATS.get(claim.get("ask", ""))
     if by_floats is not None:
-        return by_floats(record)
+        try:
+            return by_floats(record)
+        except _Lost:
+            return "UNDECIDED"
     return str(_asked(claim).status)
 
 
@@ -87,11 +90,15 @@ def _interval(words: str) -> str:
 # -- floats
 
 
+class _Lost(ArithmeticError):
+    """A flow that grows, or that takes long."""
+
+
 class _Floats:
     """The flow of a claim in floats."""
 
     def __init__(self, claim: Mapping[str, Any]) -> None:
-        self.names = claim["parameters"]
+        self.names, self.asked = claim["parameters"], 0
         symbols = {x: sp.Symbol(x, real=True) for x in (*self.names, *claim["variables"])}
         extra = {x: sp.Symbol(x, real=True) for x in claim["ranges"]}
         known = extra | symbols
@@ -117,6 +124,9 @@ class _Floats:
         return self.matrix.T @ np.array(r)
 
     def field(self, t: float, flat: np.ndarray) -> np.ndarray:
+        self.asked += 1
+        if self.asked > 5_000 or not np.abs(flat).max() < 1e6:
+            raise _Lost
         theta = flat.reshape(-1, len(self.names))
         g = self.gradient(theta)
         steps = [[float(f(*row)) for f in self.steps] for row in theta]
@@ -125,6 +135,23 @@ class _Floats:
     def fall(self, theta: np.ndarray) -> float:
         rates = [float(self.rate(*row)) for row in theta]
         return float(self.gradient(theta) @ np.array(rates))
+
+
+def _ends(record: Mapping[str, Any]) -> str:
+    """Whether the flow is near the point after a long time, where it hardly moves."""
+    claim = record["claim"]
+    flow = _Floats(claim)
+    start = [[float(_number(a)) for a in row] for row in claim["start"]]
+    point = np.array([float(_number(t)) for t in claim["point"]])
+    run = solve_ivp(flow.field, (0, 200), np.ravel(start), method="LSODA", rtol=1e-9, atol=1e-12)
+    if not run.success:
+        return "UNDECIDED"
+    last = run.y[:, -1]
+    x = np.array([float(flow.rho(*row)) for row in last.reshape(-1, len(flow.names))])
+    gap = np.abs(x - point).max()
+    if np.abs(flow.field(0, last)).max() > 1e-7:
+        return "UNDECIDED"
+    return "PROVED" if gap < 1e-6 else "REFUTED" if gap > 1e-3 else "UNDECIDED"
 
 
 def _number(t: Any) -> sp.Expr:
@@ -186,4 +213,5 @@ _FLOATS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "decreases": _falls,
     "passes": _arrives,
     "drift": _arrives,
+    "limit_point": _ends,
 }

@@ -38,7 +38,6 @@ def test_refuted_integral_replays(case: Any) -> None:
     [
         ("x**(5/6)*sqrt(1 - x)", 0, 1),
         ("sign(x)*x", -1, 1),
-        ("exp(-x**2)/(1 + x**4)", 0, 2),
         ("exp(x**4)", 1, 0),
         ("1/(2 + cos(x))", 0, "2*pi"),
     ],

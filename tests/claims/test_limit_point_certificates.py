@@ -128,7 +128,7 @@ def test_forged_limit_point_is_rejected(proved: dict[str, Any]) -> None:
         {"point": ["1/2", "1/2"]},
         # every point of another kernel, and of another flow
         {"matrix": [[1, 2]]}, {"component": "u"}, {"rates": [1, 2]},
-        {"start": [["1/10", "1/10"], [1, 1]]},
+        {"start": [["1/10", "1/10"], [1, 1]]}, {"start": [["1/10", "1/10"], ["1/10"]]},
     ],
     ids=str,
 )  # fmt: skip

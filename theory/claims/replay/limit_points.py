@@ -74,7 +74,8 @@ class LimitPoint:
         self.slopes, self.z = terms_of(claim["slopes"], len(rows)), z
         demand(set().union(*map(variables, self.slopes)) <= {z}, "an open name in the loss")
         demand(len(claim["start"]) == len(self.x), "a wrong number of starts")
-        demand(all(map(has_value, self.x)), "the point is none")
+        starts = [t for row in claim["start"] for t in terms_of(row, len(names))]
+        demand(all(map(has_value, [*self.x, *starts])), "the point or the start is none")
 
     def curve(self, i: int, hints: Mapping[str, Any]) -> Curve:
         """The curve of a coordinate."""
