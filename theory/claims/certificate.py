@@ -49,8 +49,8 @@ def certificate(
     Parameters
     ----------
     statement : str, relation of SymPy, sympy.Expr, or Verdict
-        As for `theory.prove`; or the verdict of `theory.prove`, `conserved`, `monotone`, `convex`
-        or `is_mirror_potential`, whose record says what was claimed.
+        As for `theory.prove`; or the verdict of any question (`conserved`, `limit_is`, `passes`,
+        ...), whose record says what was claimed.
     assume, domain
         As for `theory.prove`.
     seconds : float
@@ -76,6 +76,9 @@ def certificate(
     >>> record = certificate(th.conserved("u*v", th.Elementwise("u**2 - v**2", "u, v")))
     >>> record["claim"]["ask"], replay(record)
     ('conserved', 'PROVED')
+    >>> record = certificate(th.integral_is("exp(-a*x)", "x", 0, "oo", "1/a", {"a": "positive"}))
+    >>> record["proof"]["chain"]["antiderivative"], replay(record)
+    (['*', -1, ['^', 'a', -1], ['exp', ['*', -1, 'a', 'x']]], 'PROVED')
     """
     if isinstance(statement, Verdict):
         verdict = statement

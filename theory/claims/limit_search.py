@@ -345,7 +345,15 @@ def fresh(name: str, taken: Collection[str]) -> str:
 def limit_proof(
     ranges: Mapping[str, Any], f: Term, x: str, place: Term, direction: str
 ) -> Iterator[tuple[Approach, Term]]:
-    """Limits of a function of x from one side of a place, with the rules that prove them."""
+    """Limits of a function of x from one side of a place, with the rules that prove them.
+
+    Examples
+    --------
+    >>> f = ["*", "x", ["log", "x"]]
+    >>> approach, v = next(limit_proof({}, f, "x", 0, "+"))
+    >>> v, approach.rules[-1][0]
+    (0, 'quotient')
+    """
     t = fresh("t", {*ranges, x})
     for near in _FAR if is_infinite(place) else _NEAR:
         approach = Approach(ranges, is_infinite(place), near, t)

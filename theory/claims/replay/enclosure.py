@@ -138,7 +138,15 @@ def _sum(rows: list[list[arb]], powers: Sequence[arb]) -> list[arb]:
 
 
 def advance(field: Field, box: Sequence[arb], length: arb, order: int) -> Stretch:
-    """One step; refused when no box B of a few is proved to hold the solutions."""
+    """One step; refused when no box B of a few is proved to hold the solutions.
+
+    Examples
+    --------
+    >>> growth = Field(("y",), ("y",), ())
+    >>> with taylor_setting(64, 12):
+    ...     advance(growth, [arb(1)], arb(1) / 4, 12).after[0].overlaps((arb(1) / 4).exp())
+    True
+    """
     demand(length > 0, "no length of a step")
     rows = [row[:order] for row in field.taylor(box, order - 1)]
     powers = [length**k for k in range(order + 1)]

@@ -63,6 +63,14 @@ class Germ(Context):
 
     Signs are those of a `Context`, or that of a limit which is not zero: a term with a positive or
     infinite limit is positive close to the end.
+
+    Examples
+    --------
+    >>> germ = Germ(Context({"t": [0, 1]}), "t", False)
+    >>> germ.limit(["exp", ["*", -1, ["^", "t", -1]]]), germ.limit(["log", "t"])
+    (0, ['oo', -1])
+    >>> germ.limit(["*", "t", ["log", "t"]]) is None
+    True
     """
 
     def __init__(self, context: Context, t: str, at_infinity: bool) -> None:

@@ -157,7 +157,14 @@ def _bound(t: Term, env: Mapping[str, arb]) -> arb:
 
 
 def enclosed_integral(f: Term, x: str, places: tuple[Term, ...], proof: Mapping[str, Any]) -> arb:
-    """A ball around the integral, which exists; not one that is not finite."""
+    """A ball around the integral, which exists; refused when it is not finite.
+
+    Examples
+    --------
+    >>> pieces = {"cuts": [0, 1], "bits": 64, "tails": [None, None]}
+    >>> enclosed_integral(["exp", "x"], "x", (0, 1), pieces).overlaps(arb(1).exp() - 1)
+    True
+    """
     cuts, bits = proof["cuts"], proof["bits"]
     demand(variables(f) <= {x}, "an open name in the integrand")
     demand(type(bits) is int and 16 <= bits <= MAX_BITS, "no precision")
