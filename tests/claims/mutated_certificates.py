@@ -8,11 +8,14 @@ from __future__ import annotations
 import copy
 import random
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import sympy as sp
+
 import theory as th
-from theory.claims.claim import claim_text, question_text, text_of
+from tests.claims.opinions import opinion as opinion_of
 from theory.claims.replay import Rejected, digest, replay
 
 STATEMENTS: list[tuple[str, dict[str, str]]] = [
@@ -58,6 +61,55 @@ def questions() -> list[th.Verdict]:
     ]
 
 
+def calculus() -> list[th.Verdict]:
+    """Verdicts on limits and integrals that have certificates."""
+    positive = {"a": "positive"}
+    return [
+        th.limit_is("a*tanh(x)", "x", "oo", "a", positive),
+        th.limit_is("x*exp(-a*x)", "x", "oo", 0, positive),
+        th.limit_is("sin(x)/x", "x", 0, 1),
+        th.limit_is("x*sin(1/x)", "x", 0, 0),
+        th.limit_is("1/x", "x", 0, "oo", dir="+"),
+        th.limit_is("x**2*a + 1", "x", 0, 1, {"a": "nonnegative"}),
+        th.limit_is("1/x", "x", 0, "oo"),
+        th.limit_is("a*exp(-x) + a", "x", "oo", 1, {"a": "real"}),
+        th.integral_is("1/(1 + x**2)", "x", 0, "oo", "pi/2"),
+        th.integral_is("exp(-a*x)", "x", 0, "oo", "1/a", positive),
+        th.integral_is("log(x)", "x", 0, 1, -1),
+        th.integral_is("x", "x", "a", "b", "(b**2 - a**2)/2"),
+        th.integral_is("1/sqrt(x)", "x", 0, "b", "2*sqrt(b)", {"b": "positive"}),
+        th.integral_is("1/x", "x", 0, 1, 5),
+        th.integral_is("x**2", "x", 0, 1, "1/4"),
+        th.integral_is("exp(x**4)", "x", 0, 1, 1),
+    ]
+
+
+def flows() -> list[th.Verdict]:
+    """Verdicts on flows and trajectories that have certificates."""
+    square, data = th.GradientFlow(th.Elementwise("u**2", "u")), th.Regression([[1]], [1])
+    difference = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
+    linear, line = th.GradientFlow(th.Elementwise("u", "u")), th.Regression([[1, 2]], [3])
+    wide = th.Regression([[1, 2]], [1])
+    start = {"u": 0.5, "v": 0.25}
+    return [
+        th.is_legendre(square, {"u": 1}),
+        th.is_legendre(difference, {"u": 1, "v": 1}),
+        th.decreases("u**2 + v**2", difference, th.Regression([[1]], [0])),
+        th.decreases("u**2 + v**2", difference, wide),
+        th.decreases("loss", difference),
+        th.passes(square, data, {"u": 0.5}, 0.25, {0: (0.25, 1)}),
+        th.passes(square, data, {"u": 0.5}, 0.25, {0: (0.5, 1)}),
+        th.drift_at_most("u*v", difference, wide, start, 0.0625, 0),
+        th.drift_at_most("u", square, data, {"u": 0.5}, 0.25, 0.01),
+        th.drift_at_most("u", square, data, {"u": 0.5}, 0.25, 0.5),
+        th.limit_point_is([sp.Rational(7, 5), sp.Rational(4, 5)], linear, line, {"u": [1, 0]}),
+        th.limit_point_is([3, 0], linear, line, {"u": [1, 0]}),
+        th.limit_point_is([2, 3], linear, line, {"u": [1, 0]}),
+        th.limit_point_is([1, 1], square, th.Regression([[1, 1]], [2]), {"u": 0.5}),
+        th.limit_point_is([3, -1], square, th.Regression([[1, 1]], [2]), {"u": 0.5}),
+    ]
+
+
 @dataclass
 class Report:
     """Counts of one run; `wrong` holds the claims that were accepted and are false."""
@@ -98,7 +150,8 @@ def _changed(rng: random.Random, value: Any) -> Any:
             rng.shuffle(out)
         return out
     swaps = {"sin": "cos", "PROVED": "REFUTED", "REFUTED": "PROVED", "==": ">", ">=": "==",
-             "exp": "log", "+": "*", "*": "+", "^": "*", "Abs": "sign", ">": "<"}  # fmt: skip
+             "exp": "log", "+": "*", "*": "+", "^": "*", "Abs": "sign", ">": "<", "oo": "exp",
+             "same": "value"}  # fmt: skip
     if isinstance(value, str) and value in swaps and rng.random() < 0.6:
         return swaps[value]
     return copy.deepcopy(rng.choice(pool))
@@ -116,11 +169,17 @@ def mutate(rng: random.Random, record: dict[str, Any], *, inside: str | None) ->
     return out
 
 
-def run(count: int, seed: int = 0) -> Report:
+def certificates() -> list[dict[str, Any]]:
+    """A certificate of each kind, several of most."""
+    records = [th.certificate(text, assume) for text, assume in STATEMENTS]
+    verdicts = [*questions(), *calculus(), *flows()]
+    return records + [th.certificate(verdict) for verdict in verdicts]
+
+
+def run(count: int, seed: int = 0, records: Sequence[dict[str, Any]] = ()) -> Report:
     """Half of the mutations keep the hash and the seal, half have them made again."""
     rng = random.Random(seed)
-    records = [th.certificate(text, assume) for text, assume in STATEMENTS]
-    records += [th.certificate(verdict) for verdict in questions()]
+    records = records or certificates()
     report = Report()
     for i in range(count):
         record = rng.choice(records)
@@ -159,7 +218,7 @@ def _judge(report: Report, record: dict[str, Any], changed: dict[str, Any], verd
         report.still_true += 1
         return
     try:
-        opinion = str(_opinion(changed["claim"]).status)
+        opinion = opinion_of(changed)
     except th.errors.FormulaError:
         # beyond the sizes that the parser takes, or a function that was a name
         report.unreadable += 1
@@ -170,37 +229,6 @@ def _judge(report: Report, record: dict[str, Any], changed: dict[str, Any], verd
         report.still_true += 1
     else:
         report.wrong.append(f"{verdict} accepted, {opinion}: {changed['claim']}")
-
-
-def _opinion(claim: dict[str, Any]) -> th.Verdict:
-    """What the prover says of a claim."""
-    if "ask" not in claim:
-        statement, assume, domain = claim_text(claim)
-        return th.prove(statement, assume, domain or None)
-    _, assume, domain = question_text(claim)
-    if claim["ask"] in ("monotone", "convex"):
-        f, names = text_of(claim["function"]), claim["variables"]
-        constants = {k: v for k, v in assume.items() if k not in names}
-        if claim["ask"] == "convex":
-            on = {x: _interval(assume[x]) for x in names}
-            return th.convex(f, domain or on, x=names, assume=constants)
-        (x,) = names
-        on = _interval(assume[x])
-        return th.monotone(f, on, x=x, direction=claim["direction"], assume=constants)
-    formula = claim["components"][0] if claim["ask"] == "conserved" else claim["component"]
-    rates = [text_of(p) for p in claim["rates"]]
-    names = ", ".join(claim["parameters"])
-    rho = th.Elementwise(text_of(formula), names, rates=rates, assume=assume)
-    if claim["ask"] == "conserved":
-        restriction = [text_of(r) for r in claim["restriction"]]
-        return th.conserved(text_of(claim["law"]), rho, restriction=restriction)
-    start = dict(zip(claim["parameters"], map(text_of, claim["start"]), strict=True))
-    return th.is_mirror_potential(text_of(claim["potential"]), rho, start)
-
-
-def _interval(words: str) -> str:
-    words = {"real": "(-oo, oo)", "positive": "(0, oo)", "negative": "(-oo, 0)"}.get(words, words)
-    return words.replace("[", "(").replace("]", ")")
 
 
 if __name__ == "__main__":

@@ -8,30 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from theory.claims.calculus_search import calculus_proof
 from theory.claims.claim import claim_of, term_of
-from theory.claims.proof_search import (
-    Prover,
-    points_inside,
-    regularize,
-    sample_point,
-    spread_points,
-)
+from theory.claims.limit_point_search import limit_point_proof
+from theory.claims.limit_search import limit_proof
+from theory.claims.proof_search import Prover, sample_point
 from theory.claims.prove import prove
-from theory.claims.replay import (
-    Rejected,
-    at_end,
-    demand_proved,
-    demand_refuted,
-    digest,
-    domain_of,
-    has_value,
-    is_about_nothing,
-    read,
-    replay,
-)
+from theory.claims.relation_search import part_of, proof_of, somewhere_in
+from theory.claims.replay import Rejected, digest, replay
+from theory.claims.replay.answers import End
+from theory.claims.replay.calculus import CALCULUS
 from theory.claims.replay.facts import Context, undefined
+from theory.claims.replay.germs import is_infinite
 from theory.claims.replay.questions import relations_of
-from theory.claims.replay.terms import Term, add, key, mul, substitute
+from theory.claims.replay.relations import demand_refuted, read
+from theory.claims.replay.terms import add, mul, substitute
+from theory.claims.replay.trajectories import TRAJECTORIES
+from theory.claims.trajectory_search import path_proof
 from theory.errors import FormulaError, TheoryError
 from theory.exact.budget import time_budget
 from theory.exact.parsing import parse
@@ -56,8 +49,8 @@ def certificate(
     Parameters
     ----------
     statement : str, relation of SymPy, sympy.Expr, or Verdict
-        As for `theory.prove`; or the verdict of `theory.prove`, `conserved`, `monotone`, `convex`
-        or `is_mirror_potential`, whose record says what was claimed.
+        As for `theory.prove`; or the verdict of any question (`conserved`, `limit_is`, `passes`,
+        ...), whose record says what was claimed.
     assume, domain
         As for `theory.prove`.
     seconds : float
@@ -83,6 +76,9 @@ def certificate(
     >>> record = certificate(th.conserved("u*v", th.Elementwise("u**2 - v**2", "u, v")))
     >>> record["claim"]["ask"], replay(record)
     ('conserved', 'PROVED')
+    >>> record = certificate(th.integral_is("exp(-a*x)", "x", 0, "oo", "1/a", {"a": "positive"}))
+    >>> record["proof"]["chain"]["antiderivative"], replay(record)
+    (['*', -1, ['^', 'a', -1], ['exp', ['*', -1, 'a', 'x']]], 'PROVED')
     """
     if isinstance(statement, Verdict):
         verdict = statement
@@ -96,7 +92,13 @@ def certificate(
         raise NoCertificate(f"The checker knows no such question: {verdict}")
     with time_budget(seconds):
         try:
-            if "ask" in claim:
+            if claim.get("ask") in CALCULUS:
+                proof = calculus_proof(claim, verdict)
+            elif claim.get("ask") == "limit_point":
+                proof = limit_point_proof(claim, verdict)
+            elif claim.get("ask") in TRAJECTORIES:
+                proof = path_proof(claim, verdict)
+            elif "ask" in claim:
                 proof = _answer(claim, verdict)
             else:
                 proof = _certified(claim, verdict)
@@ -120,14 +122,14 @@ def _certified(relation: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
     basic = read(relation)
     if verdict.refuted:
         return _refutation(basic, verdict.witness or {})
-    return _proof(basic, everywhere=not verdict.conditions) | {"somewhere": _somewhere(basic)}
+    return proof_of(basic, everywhere=not verdict.conditions) | {"somewhere": somewhere_in(basic)}
 
 
 def _answer(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
     """The proof of a question: of its premises, and of or against its relations."""
     hints = verdict.record.get("hints", {})
     answer = relations_of(claim, hints)
-    proof: dict[str, Any] = {"hints": hints, "given": [_part(r) for r in answer.given]}
+    proof: dict[str, Any] = {"hints": hints, "given": [part_of(r) for r in answer.given]}
     if verdict.refuted:
         witnesses = _witnesses(verdict.witness or {}, len(answer.alternatives))
         parts = [
@@ -138,23 +140,20 @@ def _answer(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
     failed = ""
     for i, relations in enumerate(answer.alternatives):
         try:
-            return proof | {"alternative": i, "parts": [_part(r) for r in relations]}
+            found = proof | {"alternative": i, "parts": [part_of(r) for r in relations]}
+            return found | ({"limits": list(map(_infinite, answer.ends))} if answer.ends else {})
         except Rejected as error:
             failed = str(error)
     raise Rejected(failed)
 
 
-def _part(relation: Mapping[str, Any]) -> dict[str, Any]:
-    basic = read(relation)
-    if relation.get("smooth"):
-        prover = Prover(domain_of(basic))
-        regularize(prover, basic["left"], 3)
-        if not prover.context.regular(basic["left"]):
-            raise Rejected(f"{key(basic['left'])[:200]} may have no value somewhere")
-        return {"steps": prover.steps}
-    proof = _proof(basic, everywhere=False)
-    demand_proved(basic, proof)
-    return proof | {"somewhere": _somewhere(basic)}
+def _infinite(end: End) -> dict[str, Any]:
+    """The proof that a function is infinite at an end."""
+    for i, f in enumerate(end.functions):
+        for approach, v in limit_proof(end.ranges, f, end.name, end.place, end.direction):
+            if is_infinite(v):
+                return {"of": i, "proof": approach.part()}
+    raise Rejected("no function is proved to be infinite at an end")
 
 
 def _witnesses(witness: Mapping[str, str], count: int) -> list[dict[str, str]]:
@@ -181,39 +180,6 @@ def _counterexample(relations: list[Any], witness: Mapping[str, str]) -> list[An
             continue
         return [i, proof]
     raise Rejected(failed)
-
-
-def _proof(claim: Mapping[str, Any], *, everywhere: bool) -> dict[str, Any]:
-    prover = Prover(domain_of(claim))
-    left, right = claim["left"], claim["right"]
-    t = add(left, mul(-1, right))
-    if claim["operator"] in ("==", ">="):
-        prover.zero(t)
-    if claim["operator"] != "==":
-        prover.sign(t, 5)
-    if everywhere:
-        for side in (left, right):
-            regularize(prover, side, 3)
-        everywhere = prover.context.regular(left) and prover.context.regular(right)
-    ends: list[dict[str, Any] | None] = []
-    for i in range(len(claim["closed"])):
-        there = at_end(claim, i)
-        if is_about_nothing(there):
-            everywhere = False
-            ends.append(None)
-        else:
-            ends.append(_proof(there, everywhere=everywhere))
-    return {"steps": prover.steps, "everywhere": everywhere, "ends": ends}
-
-
-def _somewhere(claim: Mapping[str, Any]) -> dict[str, Term]:
-    """A point of the domain where both sides have values."""
-    context = Context(claim["ranges"])
-    sample = sample_point(claim["ranges"])
-    for point in (sample, *points_inside(context, sample), *spread_points(claim["ranges"])):
-        if all(has_value(substitute(claim[side], point)) for side in ("left", "right")):
-            return point
-    raise Rejected("no point where both sides have values")
 
 
 def _refutation(claim: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:

@@ -96,6 +96,8 @@ def question_on(
 
 
 def _entry(value: Any) -> Any:
+    if value in (sp.oo, -sp.oo):
+        return ["oo", 1 if value == sp.oo else -1]
     return value if isinstance(value, str) else term_of(value)
 
 
@@ -271,11 +273,10 @@ def question_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
     ('x*log(x) is convex in x', {'x': 'positive'}, '')
     """
     names = {k: ", ".join(v) for k, v in claim.items() if k in ("parameters", "variables")}
-    texts = {
-        k: ", ".join(map(text_of, v)) if isinstance(v, list) and k in _LISTS else text_of(v)
-        for k, v in claim.items()
-        if k in (*_LISTS, "law", "function", "component", "potential")
-    }
+    depths = dict(_DEPTHS)
+    if claim["ask"] in ("passes", "drift"):
+        depths["start"] = 3
+    texts = {k: _entry_text(v, depths[k]) for k, v in claim.items() if k in depths}
     match claim["ask"]:
         case "conserved":
             start = f", where {texts['restriction']} start at zero" if claim["restriction"] else ""
@@ -289,6 +290,37 @@ def question_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
                 f"{texts['component']} in {names['parameters']} with the rates {texts['rates']} "
                 f"from {texts['start']}"
             )
+        case "legendre":
+            sentence = (
+                f"the mirror potential of x = {texts['component']} in {names['parameters']} with "
+                f"the rates {texts['rates']} from {texts['start']} is of Legendre type"
+            )
+        case "limit":
+            side = {"+": " from above", "-": " from below"}.get(claim["direction"], "")
+            sentence = (
+                f"{texts['function']} tends to {texts['value']} as {names['variables']} tends to "
+                f"{texts['to']}{side}"
+            )
+        case "integral":
+            sentence = (
+                f"the integral of {texts['function']} over {names['variables']} from "
+                f"{texts['lower']} to {texts['upper']} is {texts['value']}"
+            )
+        case "loss_decreases":
+            sentence = (
+                f"the sum of the losses {texts['loss']} of samples with the derivative "
+                f"{texts['slope']} in {names['variables']} never increases"
+            )
+        case "decreases":
+            sentence = f"{texts['law']} never increases along {_flow_text(texts, names)}"
+        case "passes":
+            box = " and ".join(f"{text_of(t)} {o} 0" for o, t in claim["box"])
+            sentence = f"{box} at t = {texts['end']} along {_flow_text(texts, names)}"
+        case "drift":
+            sentence = (
+                f"{texts['law']} moves by at most {texts['bound']} up to t = {texts['end']} along "
+                f"{_flow_text(texts, names)}"
+            )
         case "monotone":
             kind = "monotone" if claim["direction"] == "any" else claim["direction"]
             sentence = f"{texts['function']} is {kind} in {names['variables']}"
@@ -297,7 +329,30 @@ def question_text(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
     return sentence, *_domain_text(claim)
 
 
-_LISTS = ("components", "rates", "restriction", "start")
+def _entry_text(value: Any, depth: int) -> str:
+    """A term or an infinity, or a list of these, or of lists."""
+    if depth == 0:
+        infinite = isinstance(value, list) and value[0] == "oo"
+        return text_of(value) if not infinite else "oo" if value[1] > 0 else "-oo"
+    inner = [_entry_text(e, depth - 1) for e in value]
+    return ", ".join(inner if depth == 1 else (f"[{e}]" for e in inner))
+
+
+def _flow_text(texts: Mapping[str, str], names: Mapping[str, str]) -> str:
+    start = f" from {texts['start']}" if "start" in texts else ""
+    return (
+        f"the flow of x = {texts['component']} in {names['parameters']} with the rates "
+        f"{texts['rates']}, for the data {texts['matrix']} and the derivatives "
+        f"{texts['slopes']} of the losses in {names['variables']}{start}"
+    )
+
+
+_DEPTHS = {
+    **dict.fromkeys(("bound", "component", "end", "function", "law", "loss", "lower"), 0),
+    **dict.fromkeys(("potential", "slope", "to", "upper", "value"), 0),
+    **dict.fromkeys(("components", "rates", "restriction", "slopes", "start"), 1),
+    "matrix": 2,
+}
 
 
 def _domain_text(claim: Mapping[str, Any]) -> tuple[dict[str, str], str]:

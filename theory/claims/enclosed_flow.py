@@ -29,6 +29,7 @@ __all__ = [
     "EnclosedState",
     "check_question",
     "enclose",
+    "numbered",
     "residuals",
     "vector_field",
     "with_numbers",
@@ -235,10 +236,7 @@ def enclose(
     numbers = read_constants(rho, start)
     rho = with_numbers(rho, numbers)
     values = _read_start(flow.elementwise, start, d, options.get("bits", 128))
-    blocks = tuple(
-        tuple(sp.Symbol(f"{s.name}_{i}", **s.assumptions0) for s in rho.parameters)
-        for i in range(d)
-    )
+    blocks = numbered(rho, d)
     field, positive = vector_field(flow, rho, problem, blocks)
     run = enclose_field(
         field,
@@ -275,6 +273,14 @@ def with_numbers(rho: Elementwise, numbers: Mapping[sp.Symbol, sp.Expr]) -> Elem
 
 
 Blocks = tuple[tuple[sp.Symbol, ...], ...]
+
+
+def numbered(rho: Elementwise, d: int) -> Blocks:
+    """The parameters of each of d coordinates, ``u_0``, ``u_1``, ..."""
+    return tuple(
+        tuple(sp.Symbol(f"{s.name}_{i}", **s.assumptions0) for s in rho.parameters)
+        for i in range(d)
+    )
 
 
 def residuals(

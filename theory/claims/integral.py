@@ -15,6 +15,7 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
+from theory.claims.claim import question_on, recorded, term_of
 from theory.claims.reader import Reader
 from theory.claims.statement import Domain, Point, names_of, undefined_at, value_at
 from theory.errors import DomainError, FormulaError, UnsupportedFormula
@@ -80,7 +81,15 @@ def integral_is(
     target = reader.constant(value, "a value")
     question = _Question(integrand, lower, upper, target, reader)
     with time_budget(seconds):
-        return question.answer(seconds / 3)
+        verdict = question.answer(seconds / 3)
+    domain = question.domain
+    return recorded(
+        verdict,
+        lambda: question_on(
+            "integral", question.parameters, domain, function=question.f,
+            variables=(reader.name,), lower=lower, upper=upper, value=target,
+        ) | {"closed": [[symbol.name, term_of(end)] for symbol, end in domain.closed]},
+    )  # fmt: skip
 
 
 class _Question:

@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from theory.claims.claim import term_of
-from theory.claims.replay import has_value
+from theory.claims.replay.relations import has_value
 from theory.claims.replay.terms import substitute
 from theory.claims.statement import Statement, names_of, value_at
 from theory.exact.assumptions import agrees

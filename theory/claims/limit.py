@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy as sp
 
+from theory.claims.claim import question_on, recorded, term_of
 from theory.claims.reader import Reader
 from theory.claims.statement import Domain, names_of, undefined_at, value_at
 from theory.errors import DomainError, FormulaError, UnsupportedFormula
@@ -75,6 +76,16 @@ def limit_is(
         verdicts = [_one_side(e, s, p, d, target, domain) for d in directions]
         for symbol, end in domain.closed:
             verdicts += _at_end(e, s, p, directions, target, domain, symbol, end)
+    return recorded(
+        _together(verdicts),
+        lambda: question_on(
+            "limit", (e.free_symbols | p.free_symbols | target.free_symbols) - {s}, domain,
+            function=e, variables=(reader.name,), to=p, direction=dir, value=target,
+        ) | {"closed": [[symbol.name, term_of(end)] for symbol, end in domain.closed]},
+    )  # fmt: skip
+
+
+def _together(verdicts: list[Verdict]) -> Verdict:
     for status in (Status.REFUTED, Status.UNDECIDED):
         for v in verdicts:
             if v.status is status:

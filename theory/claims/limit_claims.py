@@ -17,9 +17,12 @@ import numpy as np
 import sympy as sp
 from flint import arb
 
+from theory.claims.claim import question_on, recorded, term_of
 from theory.claims.enclosed_flow import check_question, with_numbers
 from theory.claims.limit_enclosure import compare, consistent, enclose_limit
+from theory.claims.properties import legendre_hints
 from theory.claims.reached import Coordinate
+from theory.claims.statement import Domain
 from theory.errors import (
     DataError,
     DomainError,
@@ -30,6 +33,7 @@ from theory.errors import (
 )
 from theory.exact.balls import accurate_digits, precision, rational_ball, sign_of_number
 from theory.exact.budget import time_budget
+from theory.exact.guard import proposal
 from theory.exact.initial_data import read_number
 from theory.exact.parsing import parse_relation
 from theory.exact.verdict import Status, Verdict
@@ -37,6 +41,9 @@ from theory.exact.zero import is_zero
 from theory.flow.conditions import target_predictor, theory_conditions
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.links import PREDICTOR
+from theory.flow.parametrization import Elementwise
+from theory.mirror.dual_curve import DualCurve
+from theory.mirror.legendre import curve_interval
 from theory.numeric.compile import Array
 from theory.numeric.limit_point import limit_point
 from theory.numeric.problem import Regression
@@ -129,16 +136,74 @@ def limit_point_is(
             # floats are slow where the limit does not exist: asked last
             guess = partial(_dual_guess, flow, problem, start)
             return _within(A, z, targets, flow, coordinates, slack, guess)
-        found = _refuted(A, x, targets, z, flow, coordinates)
-        if found is None:
-            found = _kernel(A, coordinates)
-        if found is not None and found.refuted:
-            return found
-        proof = _proof(A, x, z, targets, flow, coordinates)
-        if proof.proved:
-            return proof
-        digits = None if found is None else found.digits
-        return Verdict(Status.UNDECIDED, proof.method, digits=digits)
+        verdict = _exactly(A, x, targets, z, flow, coordinates)
+    return recorded(
+        verdict,
+        lambda: _claim(rho, flow, A, targets, coordinates),
+        lambda: {} if verdict.undecided else _hints(coordinates, z),
+    )
+
+
+def _exactly(
+    A: sp.Matrix,
+    x: Sequence[sp.Expr],
+    targets: Sequence[sp.Expr],
+    z: Sequence[sp.Expr],
+    flow: FlowModel,
+    coordinates: Sequence[Coordinate],
+) -> Verdict:
+    """The claim without a tolerance."""
+    found = _refuted(A, x, targets, z, flow, coordinates)
+    if found is None:
+        found = _kernel(A, coordinates)
+    if found is not None and found.refuted:
+        return found
+    proof = _proof(A, x, z, targets, flow, coordinates)
+    if proof.proved:
+        return proof
+    digits = None if found is None else found.digits
+    return Verdict(Status.UNDECIDED, proof.method, digits=digits)
+
+
+def _claim(
+    rho: Elementwise,
+    flow: FlowModel,
+    A: sp.Matrix,
+    targets: Sequence[sp.Expr],
+    coordinates: Sequence[Coordinate],
+) -> dict[str, Any]:
+    slope = flow.loss.gradient_in_predictor(flow.link)
+    lists = {
+        "matrix": [[term_of(a) for a in A.row(j)] for j in range(A.rows)],
+        "start": [[term_of(c.start[s]) for s in rho.parameters] for c in coordinates],
+    }
+    return (
+        question_on(
+            "limit_point",
+            rho.parameters,
+            Domain({s: r for s, r in rho.ranges.items() if s in rho.parameters}),
+            component=rho.formula,
+            parameters=[s.name for s in rho.parameters],
+            rates=rho.rates,
+            slopes=[slope.xreplace({flow.loss.target: y}) for y in targets],
+            variables=(PREDICTOR,),
+            point=[c.x for c in coordinates],
+        )
+        | lists
+    )
+
+
+def _hints(coordinates: Sequence[Coordinate], z: Sequence[sp.Expr]) -> dict[str, Any]:
+    """The curve of each coordinate, its place on the curve where that is exact, and z*."""
+    out = []
+    for c in coordinates:
+        hints = legendre_hints(c.mirror)
+        curve = c.mirror.curve
+        exact = curve.s_start if c.rests else None
+        if exact is None:
+            exact = c.exact_dual() if curve.dual == curve.s else _place(curve, c.x)
+        out.append({"hints": hints, "at": None if exact is None else term_of(exact)})
+    return {"coordinates": out, "targets": [term_of(e) for e in z]}
 
 
 def _read_candidate(candidate: Any, d: int) -> list[sp.Expr]:
@@ -160,6 +225,18 @@ def _starts(
         many = isinstance(given, list | tuple | np.ndarray) and np.ndim(given) > 0
         out[s] = [read_number(v, s.name) for v in (given if many else [given] * d)]
     return out
+
+
+def _place(curve: DualCurve, x: sp.Expr) -> sp.Expr | None:
+    """A solution s of x(s) = x on the curve that SymPy finds: a hint only."""
+    if curve.x is None or curve.s is None:
+        return None
+    lower, upper = curve_interval(curve)
+    for s in proposal(sp.solve, curve.x - x, curve.s, seconds=1.0) or ():
+        known = lower is not None and upper is not None and s.is_real and not s.free_symbols
+        if known and all(sign_of_number(g) == 1 for g in (s - lower, upper - s) if g.is_finite):
+            return s
+    return None
 
 
 # -------------------------------------------------------------------------------------------------

@@ -15,13 +15,21 @@ from typing import Any
 
 import sympy as sp
 
-from theory.claims.enclosed_flow import Blocks, check_question, residuals, vector_field
+from theory.claims.claim import question_on, recorded, term_of
+from theory.claims.enclosed_flow import (
+    Blocks,
+    check_question,
+    numbered,
+    residuals,
+    vector_field,
+)
 from theory.claims.inequality import nonnegative
 from theory.claims.properties import conserved
 from theory.claims.statement import Domain, Point, names_of, read_expression, value_at
 from theory.errors import DataError, DomainError, FormulaError, UnknownName, UnsupportedFormula
 from theory.exact.balls import Program, precision, rational_ball
 from theory.exact.budget import spent, time_budget
+from theory.exact.initial_data import read_number
 from theory.exact.signs import is_analytic, unbounded
 from theory.exact.verdict import Status, Verdict
 from theory.exact.zero import is_zero
@@ -92,9 +100,44 @@ def decreases(
             if problem is not None:
                 # refuses targets that do not fit
                 compile_objective(flow, problem.y)
-            return _loss(flow)
+            return recorded(_loss(flow), lambda: _loss_claim(flow))
         law = _read_formula(V, flow)
         return _for_all_data(law, flow) if problem is None else _on_data(law, flow, problem)
+
+
+def _loss_claim(flow: FlowModel) -> dict[str, Any]:
+    value = flow.loss.at_predictor(flow.link)
+    slope = flow.loss.gradient_in_predictor(flow.link)
+    rates = flow.elementwise.rates
+    symbols = {PREDICTOR}.union(*(e.free_symbols for e in (value, slope, *rates)))
+    return question_on(
+        "loss_decreases",
+        symbols,
+        Domain({**_loss_ranges(flow), **flow.elementwise.ranges}),
+        loss=value,
+        slope=slope,
+        variables=(PREDICTOR,),
+        rates=rates,
+    )
+
+
+def _data_claim(
+    law: sp.Expr, flow: FlowModel, problem: Regression, blocks: Blocks, domain: Domain
+) -> dict[str, Any]:
+    rho, loss = flow.elementwise, flow.loss
+    slope = loss.gradient_in_predictor(flow.link)
+    numbered = {s for block in blocks for s in block}
+    return question_on(
+        "decreases",
+        numbered | set(rho.constants),
+        domain,
+        law=law,
+        component=rho.formula,
+        parameters=[s.name for s in rho.parameters],
+        rates=rho.rates,
+        slopes=[slope.xreplace({loss.target: read_number(y, "y")}) for y in problem.y],
+        variables=(PREDICTOR,),
+    ) | {"matrix": [[term_of(read_number(a, "A")) for a in row] for row in problem.dense]}
 
 
 def _read_formula(V: Any, flow: FlowModel) -> sp.Expr:
@@ -185,10 +228,7 @@ def _on_data(law: sp.Expr, flow: FlowModel, problem: Regression) -> Verdict:
     always = _for_all_data(law, flow)
     if always.proved:
         return always
-    blocks = tuple(
-        tuple(sp.Symbol(f"{s.name}_{i}", **s.assumptions0) for s in rho.parameters)
-        for i in range(d)
-    )
+    blocks = numbered(rho, d)
     taken = {s.name for s in rho.constants}
     if any(s.name in taken for block in blocks for s in block):
         raise FormulaError(f"The constants {', '.join(sorted(taken))} clash with numbered names.")
@@ -207,11 +247,12 @@ def _on_data(law: sp.Expr, flow: FlowModel, problem: Regression) -> Verdict:
     if point is not None:
         value = value_at(fall, point)
         assert value is not None
-        return Verdict(
+        risen = Verdict(
             Status.REFUTED,
             f"V increases there: dV/dt = {(-value).str(6, radius=False)}",
             witness=names_of(point),
         )
+        return recorded(risen, lambda: _data_claim(law, flow, problem, blocks, domain))
     reason = _reason(fall, terms, domain)
     if reason is None:
         return Verdict(
@@ -221,7 +262,8 @@ def _on_data(law: sp.Expr, flow: FlowModel, problem: Regression) -> Verdict:
     conditions = list(_where_finite(flow))
     if not is_analytic(law, ranges=rho.ranges, meromorphic=False):
         conditions.append(f"the flow stays where {law} is defined and differentiable")
-    return Verdict(Status.PROVED, f"-dV/dt >= 0: {reason}", conditions=tuple(conditions))
+    fallen = Verdict(Status.PROVED, f"-dV/dt >= 0: {reason}", conditions=tuple(conditions))
+    return recorded(fallen, lambda: _data_claim(law, flow, problem, blocks, domain))
 
 
 def _domain(rho: Elementwise, blocks: Blocks, positive: list[sp.Expr]) -> Domain:

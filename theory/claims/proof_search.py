@@ -19,7 +19,7 @@ from theory.claims.generators import GENERATORS, Finer, Search
 from theory.claims.inequality import rational_near
 from theory.claims.replay import Rejected
 from theory.claims.replay.facts import NEGATIVE, POSITIVE, ZERO, Context, at_precision, undefined
-from theory.claims.replay.steps import RULES, trade
+from theory.claims.replay.steps import RULES, arch_gaps, trade
 from theory.claims.replay.terms import (
     Term,
     add,
@@ -74,9 +74,17 @@ class Prover:
         if self.looks(t) is None:
             return s
         self.failed.add(mark)
+        if s is not None:
+            # a square of what is not zero is more than not negative
+            self._by_parts(t, depth)
+            self._by_square(t, depth)
+            s = self.context.sign(t)
+            if s in (POSITIVE, NEGATIVE, ZERO):
+                self.failed.discard(mark)
+                return s
         for attempt in (
-            self._distributed, self._by_parts, self._by_normal_form, self._by_constant,
-            self._by_groups,
+            self._distributed, self._by_parts, self._by_arch, self._by_normal_form,
+            self._by_constant, self._by_groups,
             self._by_trade, self._by_square, self._by_exponential,
             self._by_factors, self._by_pivots, self._by_rising, self._by_cases,
         ):  # fmt: skip
@@ -143,6 +151,19 @@ class Prover:
                 if self.sign(a, depth - 1) is None:
                     return
 
+    def _by_arch(self, t: Term, depth: int) -> None:
+        """A sine or a cosine whose angle stays between two of its zeros."""
+        if t[0] not in ("sin", "cos"):
+            return
+        turns = at_precision(128, mul(t[1], power("pi", -1)), self.sample)
+        if not turns.is_finite():
+            return
+        k = math.floor(float(turns.mid()) + (0.5 if t[0] == "cos" else 0))
+        for gap in arch_gaps(t, k):
+            if self.sign(gap, depth - 1) != POSITIVE:
+                return
+        self.apply("arch", t, k)
+
     def _by_normal_form(self, t: Term, depth: int) -> None:
         algebra = self.search(t, None)
         if algebra is not None:
@@ -197,13 +218,21 @@ class Prover:
             return
         for b in t[1:]:
             rooted = any(isinstance(a, list) and a[0] == "^" and a[2] == "1/2" for a in subterms(b))
-            if not rooted:
-                continue
             a = add(*(c for c in t[1:] if c is not b))
+            circular = number(b) is not None and self._cofunction(a, depth)
+            if not rooted and not circular:
+                continue
             if self.sign(b, depth - 1) in (POSITIVE, NEGATIVE):
                 self.sign(add(power(b, 2), mul(-1, power(a, 2))), depth - 1)
                 if self.apply("square", t, a, b):
                     return
+
+    def _cofunction(self, a: Term, depth: int) -> bool:
+        """Whether a is a sine or a cosine, times a number, whose cofunction has a strict sign."""
+        f = a[2] if isinstance(a, list) and len(a) == 3 and number(a[1]) is not None else a
+        if not isinstance(f, list) or f[0] not in ("sin", "cos"):
+            return False
+        return self.sign(["cos" if f[0] == "sin" else "sin", f[1]], depth - 1) is not None
 
     def _by_exponential(self, t: Term, depth: int) -> None:
         logs = any(isinstance(a, list) and a[0] == "log" for a in subterms(t))

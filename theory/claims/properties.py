@@ -27,13 +27,16 @@ from theory.flow.conservation import lie_derivative
 from theory.flow.coupled import CoupledModel
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.parametrization import Elementwise
+from theory.mirror.legendre import curve_interval
 from theory.mirror.mirror_flow import MirrorFlow, mirror_flow
 
 __all__ = [
     "conserved",
+    "curve_hints",
     "function_on",
     "is_legendre",
     "is_mirror_potential",
+    "legendre_hints",
     "monotone",
     "not_smooth",
     "potential_defect",
@@ -185,7 +188,38 @@ def is_legendre(flow: FlowModel | Elementwise, start: Mapping[Any, Any]) -> Verd
     >>> print(is_legendre(Elementwise("u**2 - v**2", "u, v"), {"u": 1, "v": 1}).status)
     PROVED
     """
-    return mirror_flow(_parametrization(flow), start).is_legendre
+    mirror = mirror_flow(_parametrization(flow), start)
+    return recorded(
+        mirror.is_legendre, lambda: _legendre_claim(mirror), lambda: legendre_hints(mirror)
+    )
+
+
+def _legendre_claim(mirror: MirrorFlow) -> dict[str, Any]:
+    rho = mirror.rho
+    given = (rho.formula, *rho.rates, *mirror.start)
+    return question_on(
+        "legendre",
+        set(rho.parameters).union(*(e.free_symbols for e in given)),
+        Domain(rho.ranges),
+        component=rho.formula,
+        parameters=rho.parameters,
+        rates=rho.rates,
+        start=mirror.start,
+    )
+
+
+def legendre_hints(mirror: MirrorFlow) -> dict[str, Any]:
+    """The curve and its dual variable, for a certificate.
+
+    Raises
+    ------
+    UnsupportedFormula
+        Where one of them has no closed form.
+    """
+    curve = mirror.curve
+    if curve.dual is None or curve.dual.has(sp.Integral):
+        raise UnsupportedFormula("The dual variable has no closed form.")
+    return curve_hints(mirror) | {"dual": term_of(curve.dual)}
 
 
 def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[Any, Any]) -> Verdict:
@@ -214,7 +248,7 @@ def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[An
         verdict = is_zero(*found)
     except UnsupportedFormula as error:
         return Verdict(Status.UNDECIDED, str(error))
-    return recorded(verdict, lambda: _potential_claim(F, mirror), lambda: _curve_hints(mirror))
+    return recorded(verdict, lambda: _potential_claim(F, mirror), lambda: curve_hints(mirror))
 
 
 def _potential_claim(F: Any, mirror: MirrorFlow) -> dict[str, Any]:
@@ -235,13 +269,16 @@ def _potential_claim(F: Any, mirror: MirrorFlow) -> dict[str, Any]:
     )
 
 
-def _curve_hints(mirror: MirrorFlow) -> dict[str, Any]:
+def curve_hints(mirror: MirrorFlow) -> dict[str, Any]:
+    """The parametric form of the curve of a coordinate, for a certificate."""
     curve = mirror.curve
     if curve.s is None or curve.theta is None or curve.rate is None or curve.s_start is None:
         raise UnsupportedFormula("The curve has no parametric form.")
+    lower, upper = curve_interval(curve)
+    ends = curve.s_range if lower is None or upper is None else (lower, upper)
     return {
         "name": curve.s.name,
-        "range": [None if e.is_infinite else term_of(e) for e in curve.s_range],
+        "range": [None if e.is_infinite else term_of(e) for e in ends],
         "begin": term_of(curve.s_start),
         "theta": [term_of(e) for e in curve.theta],
         "rate": term_of(curve.rate),

@@ -7,21 +7,32 @@ stop, is UNDECIDED.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import sympy as sp
 from flint import arb
 
-from theory.claims.enclosed_flow import check_question, enclose
+from theory.claims.claim import question_on, recorded, term_of
+from theory.claims.enclosed_flow import (
+    check_question,
+    enclose,
+    numbered,
+    vector_field,
+    with_numbers,
+)
+from theory.claims.statement import Domain
 from theory.errors import DataError, DomainError, UnsupportedFormula
 from theory.exact.balls import enclose as ball_of
 from theory.exact.balls import precision, sign_of_number
-from theory.exact.initial_data import read_ball, read_formulas, read_number
+from theory.exact.initial_data import read_ball, read_formulas, read_number, read_rational
 from theory.exact.verdict import Status, Verdict
 from theory.flow.conservation import conserved
 from theory.flow.gradient_flow import FlowModel
+from theory.flow.links import PREDICTOR
+from theory.flow.parametrization import Elementwise
 from theory.numeric.problem import Regression
 from theory.numeric.start import read_constants
 
@@ -67,26 +78,30 @@ def passes(
     record = {"steps": len(run.trajectory.steps), "bits": run.trajectory.bits}
     if not run.success:
         return Verdict(Status.UNDECIDED, run.message, record=record)
+
+    def answered(verdict: Verdict) -> Verdict:
+        return _recorded(verdict, lambda: _box_claim(flow, problem, start, t, wanted))
+
     state, open_questions = run.at(t), []
     with precision(run.trajectory.bits):
         for name, (key, i), interval in wanted:
             value = state.x[i] if key is None else state.theta[key][i]
             inside = _inside(value, interval)
             if inside is False:
-                return Verdict(
+                outside = Verdict(
                     Status.REFUTED,
                     "an enclosure of the flow is outside of the box",
                     witness={name: value.str(20), "t": str(state.t)},
                     record=record,
                 )
+                return answered(outside)
             if inside is None:
                 open_questions.append(f"{name} = {value.str(20)}")
     if open_questions:
         reason = "the enclosure overlaps the boundary of the box: " + ", ".join(open_questions)
         return Verdict(Status.UNDECIDED, reason, record=record)
-    return Verdict(
-        Status.PROVED, f"an enclosure of the flow at t = {state.t} lies in the box", record=record
-    )
+    reason = f"an enclosure of the flow at t = {state.t} lies in the box"
+    return answered(Verdict(Status.PROVED, reason, record=record))
 
 
 def drift_at_most(
@@ -131,6 +146,25 @@ def drift_at_most(
     if sign_of_number(most) == -1:
         raise DomainError(f"Expected a bound >= 0 but got bound = {bound!r}.")
     expression = _read_law(law, flow)
+    verdict = _drift(expression, flow, problem, start, t, most, options)
+    return _recorded(
+        verdict,
+        lambda: _flow_claim(
+            "drift", flow, problem, start, t, bound=most,
+            law=expression.xreplace(read_constants(flow.elementwise, start)),
+        ),
+    )  # fmt: skip
+
+
+def _drift(
+    expression: sp.Expr,
+    flow: FlowModel,
+    problem: Regression,
+    start: Mapping[Any, Any],
+    t: Any,
+    most: sp.Expr,
+    options: Mapping[str, Any],
+) -> Verdict:
     run = enclose(flow, problem, start, t, **options)
     expression = expression.xreplace(read_constants(flow.elementwise, start))
     record = {"steps": len(run.trajectory.steps), "bits": run.trajectory.bits}
@@ -160,6 +194,83 @@ def drift_at_most(
         return Verdict(Status.PROVED, f"the law is conserved: {symbolic.method}", record=record)
     found = ", ".join(drift.str(10) for drift in drifts)
     return Verdict(Status.UNDECIDED, f"the enclosures of the drift are {found}", record=record)
+
+
+# -------------------------------------------------------------------------------------------------
+# the claim
+# -------------------------------------------------------------------------------------------------
+
+
+def _recorded(verdict: Verdict, claim: Callable[[], dict[str, Any]]) -> Verdict:
+    """The verdict with its claim, next to what its record says already."""
+    made = recorded(verdict, claim)
+    return replace(made, record={**verdict.record, **made.record})
+
+
+def _flow_claim(
+    ask: str,
+    flow: FlowModel,
+    problem: Regression,
+    start: Mapping[Any, Any],
+    t: Any,
+    **entries: Any,
+) -> dict[str, Any]:
+    rho = with_numbers(flow.elementwise, read_constants(flow.elementwise, start))
+    blocks = numbered(rho, problem.d)
+    slope = flow.loss.gradient_in_predictor(flow.link)
+    claim = question_on(
+        ask,
+        [s for block in blocks for s in block],
+        Domain({}, tuple((">", e) for e in vector_field(flow, rho, problem, blocks)[1])),
+        component=rho.formula,
+        parameters=[s.name for s in rho.parameters],
+        rates=rho.rates,
+        slopes=[slope.xreplace({flow.loss.target: read_number(y, "y")}) for y in problem.y],
+        variables=(PREDICTOR,),
+        end=read_rational(t, "t"),
+        **entries,
+    )
+    matrix = [[term_of(read_number(a, "A")) for a in row] for row in problem.dense]
+    return claim | {"matrix": matrix, "start": _start_terms(rho, start, problem.d)}
+
+
+def _start_terms(rho: Elementwise, start: Mapping[Any, Any], d: int) -> list[list[list[Any]]]:
+    """A closed interval for each parameter of each coordinate."""
+    by_name = {str(getattr(key, "name", key)): value for key, value in start.items()}
+    columns = []
+    for s in rho.parameters:
+        given = by_name[s.name]
+        many = isinstance(given, list | tuple | np.ndarray) and np.ndim(given) > 0
+        columns.append([_ends(v, s.name) for v in (list(given) if many else [given] * d)])
+    return [[column[i] for column in columns] for i in range(d)]
+
+
+def _ends(value: Any, name: str) -> list[Any]:
+    if isinstance(value, arb):
+        raise UnsupportedFormula("A claim says exact starts, and intervals between them.")
+    pair = (value.start, value.end) if isinstance(value, sp.Interval) else (value, value)
+    return [term_of(read_number(v, name)) for v in pair]
+
+
+def _box_claim(
+    flow: FlowModel, problem: Regression, start: Mapping[Any, Any], t: Any, wanted: list[Target]
+) -> dict[str, Any]:
+    rho = with_numbers(flow.elementwise, read_constants(flow.elementwise, start))
+    blocks = numbered(rho, problem.d)
+    conditions = []
+    for _, (key, i), interval in wanted:
+        copy = dict(zip(rho.parameters, blocks[i], strict=True))
+        value = (rho.formula if key is None else rho.parameters[_index(flow, key)]).xreplace(copy)
+        for (end, is_open), side in zip(interval, (1, -1), strict=True):
+            if end.is_finite:
+                conditions.append(
+                    [">" if is_open else ">=", term_of(side * (value - read_number(end, "box")))]
+                )
+    return _flow_claim("passes", flow, problem, start, t) | {"box": conditions}
+
+
+def _index(flow: FlowModel, key: sp.Symbol) -> int:
+    return [s.name for s in flow.elementwise.parameters].index(key.name)
 
 
 # -------------------------------------------------------------------------------------------------

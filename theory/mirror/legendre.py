@@ -19,7 +19,7 @@ from theory.exact.signs import is_analytic, sign_on, unbounded
 from theory.exact.verdict import Status, Verdict
 from theory.mirror.dual_curve import DualCurve
 
-__all__ = ["CurveEnds", "curve_ends"]
+__all__ = ["CurveEnds", "curve_ends", "curve_interval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,22 @@ class CurveEnds:
 
 def _infinite(e: sp.Expr) -> bool:
     return e in (sp.oo, -sp.oo)
+
+
+def curve_interval(curve: DualCurve) -> tuple[sp.Expr | None, sp.Expr | None]:
+    """The largest interval of s on which the curve is known to be smooth.
+
+    Examples
+    --------
+    >>> from theory.flow.parametrization import Elementwise
+    >>> from theory.mirror.dual_curve import dual_curve
+    >>> curve_interval(dual_curve(Elementwise("sin(u)", "u"), {"u": 0}))
+    (-pi/2, pi/2)
+    """
+    if curve.kind == "one parameter" or curve.s is None:
+        return curve.s_range
+    lower, upper = _parameter_ends(curve)
+    return lower, upper
 
 
 def curve_ends(curve: DualCurve) -> CurveEnds:

@@ -9,42 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flint.utils.flint_exceptions import FlintError
 
-from theory.claims.replay.facts import (
-    BITS,
-    POSITIVE,
-    Context,
-    at_precision,
-    undefined,
-)
-from theory.claims.replay.questions import Answer, Relation, relations_of
-from theory.claims.replay.steps import (
-    established,
-    inside,
+from theory.claims.replay.answers import Answer, relation_on
+from theory.claims.replay.calculus import CALCULUS, demand_answered
+from theory.claims.replay.germs import approached, is_infinite, moved
+from theory.claims.replay.limit_points import demand_limit_point
+from theory.claims.replay.questions import relations_of
+from theory.claims.replay.relations import (
+    demand_proved,
+    demand_refuted,
+    holds_everywhere,
+    read,
+    relation_proved,
+    somewhere,
 )
 from theory.claims.replay.terms import (
     Rejected,
-    Term,
-    add,
     demand,
-    is_name,
-    key,
-    mul,
     of_known_arity,
-    substitute,
-    variables,
-    written_out,
 )
+from theory.claims.replay.trajectories import TRAJECTORIES, demand_path
 
 __all__ = ["Rejected", "conditions_of", "digest", "replay"]
-
-_HOLDS = {"==": (0,), "!=": (2, -2), ">=": (0, 1, 2), ">": (2,)}
-_FAILS = {"==": (2, -2), "!=": (0,), ">=": (-2,), ">": (0, -1, -2)}
-_SIGNS = {**_HOLDS, "<=": (0, -1, -2), "<": (-2,)}
 
 
 def digest(claim: Mapping[str, Any]) -> str:
@@ -79,11 +69,17 @@ def replay(record: Mapping[str, Any]) -> str:
         demand(record["seal"] == digest(sealed), "the seal is broken")
         demand(of_known_arity(proof), "an operation of a wrong number of terms")
         demand(verdict in ("PROVED", "REFUTED"), "no verdict")
-        if "ask" in claim:
+        if claim.get("ask") in CALCULUS:
+            demand_answered(claim, verdict, proof)
+        elif claim.get("ask") == "limit_point":
+            demand_limit_point(claim, verdict, proof)
+        elif claim.get("ask") in TRAJECTORIES:
+            demand_path(claim, verdict, proof)
+        elif "ask" in claim:
             _answered(relations_of(claim, proof["hints"]), verdict, proof)
         elif verdict == "PROVED":
             demand_proved(read(claim), proof)
-            _somewhere(read(claim), proof["somewhere"])
+            somewhere(read(claim), proof["somewhere"])
         else:
             demand_refuted(read(claim), proof)
     except Rejected:
@@ -106,12 +102,13 @@ def replay(record: Mapping[str, Any]) -> str:
 def _answered(answer: Answer, verdict: str, proof: Mapping[str, Any]) -> None:
     demand(len(proof["given"]) == len(answer.given), "a premise is left out")
     for relation, part in zip(answer.given, proof["given"], strict=True):
-        _relation_proved(relation, part)
+        relation_proved(relation, part)
     if verdict == "PROVED":
         chosen = answer.alternatives[proof["alternative"]]
         demand(len(proof["parts"]) == len(chosen), "a relation is left out")
         for relation, part in zip(chosen, proof["parts"], strict=True):
-            _relation_proved(relation, part)
+            relation_proved(relation, part)
+        _ends_infinite(answer, proof.get("limits", []))
         return
     demand(answer.refutable, "off the restriction there are no counterexamples")
     demand(len(proof["parts"]) == len(answer.alternatives), "an alternative is left out")
@@ -120,73 +117,17 @@ def _answered(answer: Answer, verdict: str, proof: Mapping[str, Any]) -> None:
         demand_refuted(read(relations[i]), part)
 
 
-def _relation_proved(relation: Relation, proof: Mapping[str, Any]) -> None:
-    claim = read(relation)
-    if relation.get("smooth"):
-        context = established(domain_of(claim), proof["steps"])
-        demand(context.regular(claim["left"]), "a function may have no value somewhere")
-        return
-    demand_proved(claim, proof)
-    _somewhere(claim, proof["somewhere"])
-
-
-def read(claim: Mapping[str, Any]) -> dict[str, Any]:
-    """The relation in the basic functions."""
-    demand(claim["operator"] in _HOLDS, "no relation")
-    ranges = {
-        x: [None if e is None else written_out(e) for e in r[:2]] + r[2:]
-        for x, r in claim["ranges"].items()
-    }
-    relations = [(o, written_out(t)) for o, t in claim["relations"]]
-    demand(all(o in _SIGNS for o, _ in relations), "an unknown relation")
-    closed = [(x, written_out(e)) for x, e in claim["closed"]]
-    left, right = written_out(claim["left"]), written_out(claim["right"])
-    bounds = [e for r in ranges.values() for e in r[:2] if e is not None]
-    terms = [left, right, *bounds, *(t for _, t in relations), *(e for _, e in closed)]
-    used = set().union(*map(variables, terms)) | {x for x, _ in closed}
-    demand(used <= set(ranges), f"no domain for {sorted(used - set(ranges))}")
-    for x, (_, _, *whole) in ranges.items():
-        demand(is_name(x), f"{x} is no name")
-        demand(whole in ([], ["integer"]), f"{x} is of no known kind")
-    for r in ranges.values():
-        demand(all(has_value(e) for e in r[:2] if e is not None), "a bound is not a number")
-        gap = POSITIVE if None in r[:2] else Context({}).sign(add(r[1], mul(-1, r[0])))
-        demand(gap == POSITIVE, "an empty interval")
-    return {
-        "operator": claim["operator"],
-        "left": left,
-        "right": right,
-        "ranges": ranges,
-        "relations": relations,
-        "closed": closed,
-    }
-
-
-def domain_of(claim: Mapping[str, Any]) -> Context:
-    """The open domain of a claim, with the facts that its relations are."""
-    signs = {">": 2, ">=": 1, "==": 0, "<=": -1, "<": -2}
-    facts = {key(t): signs[o] for o, t in claim["relations"] if o in signs}
-    return Context(claim["ranges"], facts, cut=bool(facts))
-
-
-def at_end(claim: Mapping[str, Any], i: int) -> dict[str, Any]:
-    """The claim at its i-th closed end, where the ends after it are still to come."""
-    x, end = claim["closed"][i]
-    table = {x: end}
-    return {
-        "operator": claim["operator"],
-        "left": substitute(claim["left"], table),
-        "right": substitute(claim["right"], table),
-        "ranges": {y: r for y, r in claim["ranges"].items() if y != x},
-        "relations": [(o, substitute(t, table)) for o, t in claim["relations"]],
-        "closed": [c for c in claim["closed"][i + 1 :] if c[0] != x],
-    }
-
-
-def holds_everywhere(proof: Mapping[str, Any]) -> bool:
-    """Whether a proof shows that the sides have values on the whole domain, with its ends."""
-    ends = proof["ends"]
-    return bool(proof["everywhere"]) and all(e is not None and holds_everywhere(e) for e in ends)
+def _ends_infinite(answer: Answer, limits: Sequence[Mapping[str, Any]]) -> None:
+    """At each end of a question one of the functions has an infinite limit."""
+    demand(len(limits) == len(answer.ends), "an end is left out")
+    for end, part in zip(answer.ends, limits, strict=True):
+        ranges = read(relation_on({"ranges": end.ranges, "relations": []}, 0, "=="))["ranges"]
+        germ = approached(ranges, is_infinite(end.place), part["proof"])
+        f = moved(
+            end.functions[part["of"]], end.name, end.place, end.direction, part["proof"]["name"]
+        )
+        v = germ.limit(f)
+        demand(v is not None and is_infinite(v), "no infinite limit at an end")
 
 
 def conditions_of(record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -198,69 +139,8 @@ def conditions_of(record: Mapping[str, Any]) -> tuple[str, ...]:
             return () if holds_everywhere(record["proof"]) else ("both sides are defined",)
         case "conserved":
             return ("the flow stays where the law has a value",)
+        case "decreases":
+            return ("the flow stays where the formula and the loss have values",)
         case "mirror_potential":
             return ("the second derivative has a value",)
     return ()
-
-
-def is_about_nothing(claim: Mapping[str, Any]) -> bool:
-    """Whether a side has no value anywhere, and neither at the closed ends."""
-    where = Context(claim["ranges"])
-    gone = undefined(where, claim["left"]) or undefined(where, claim["right"])
-    return gone and all(is_about_nothing(at_end(claim, i)) for i in range(len(claim["closed"])))
-
-
-def demand_proved(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
-    left, right = claim["left"], claim["right"]
-    context = established(domain_of(claim), proof["steps"])
-    fact = context.sign(add(left, mul(-1, right)))
-    demand(fact in _HOLDS[claim["operator"]], "the steps do not prove the claim")
-    if proof["everywhere"]:
-        both = context.regular(left) and context.regular(right)
-        demand(both, "the sides may have no value somewhere")
-    demand(len(proof["ends"]) == len(claim["closed"]), "a closed end is left out")
-    for i, end in enumerate(proof["ends"]):
-        there = at_end(claim, i)
-        if end is not None:
-            demand_proved(there, end)
-            continue
-        gone = is_about_nothing(there) and not proof["everywhere"]
-        demand(gone, f"the sides have values at {claim['closed'][i]}")
-
-
-def _somewhere(claim: Mapping[str, Any], point: Mapping[str, Term]) -> None:
-    """A claim is about something: both sides have values at a point of the open domain."""
-    inside(Context(claim["ranges"]), point)
-    for side in (claim["left"], claim["right"]):
-        demand(has_value(substitute(side, point)), "the sides have no value at the point")
-
-
-def has_value(t: Term) -> bool:
-    """Whether a constant term has a finite real value."""
-    return not variables(t) and bool(at_precision(BITS[1], t, {}).is_finite())
-
-
-def demand_refuted(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
-    left, right, ranges = claim["left"], claim["right"], claim["ranges"]
-    point = {x: written_out(value) for x, value in proof["point"].items()}
-    context = established(Context({}), proof["steps"])
-    at_end = {x for x, end in claim["closed"] if point.get(x) == end}
-    for x in at_end:
-        demand(not ranges[x][2:] or type(point[x]) is int, f"{x} is not an integer")
-    open_ranges = Context({x: r for x, r in ranges.items() if x not in at_end}, context.facts)
-    inside(open_ranges, {x: value for x, value in point.items() if x not in at_end})
-    for operator, t in claim["relations"]:
-        there = substitute(t, point)
-        holds = context.sign(there) in _SIGNS[operator] and has_value(there)
-        demand(holds, "the point is not in the domain")
-    sides = [substitute(e, point) for e in (left, right)]
-    side = proof.get("undefined")
-    if side is None:
-        demand(all(map(has_value, sides)), "the sides have no value at the point")
-        s = context.sign(add(sides[0], mul(-1, sides[1])))
-        demand(s in _FAILS[claim["operator"]], "no counterexample")
-        return
-    # an identity is about all points that are not poles
-    gone = claim["operator"] == "==" and undefined(context, sides[side], poles=False)
-    demand(gone, "both sides have values, or a pole")
-    demand(has_value(sides[1 - side]), "neither side has a value")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from theory.claims.replay.algebra import (
@@ -27,6 +28,7 @@ from theory.claims.replay.terms import (
     derivative,
     is_name,
     key,
+    literal,
     mul,
     number,
     power,
@@ -112,6 +114,21 @@ def exponential(context: Context, t: Term) -> int | None:
     return context.sign(add(["exp", t], -1))
 
 
+def arch_gaps(t: Term, k: int) -> tuple[Term, Term]:
+    """What is positive when the angle lies between two zeros of its sine or cosine."""
+    first = literal(Fraction(2 * k - (t[0] == "cos"), 2))
+    last = literal(Fraction(2 * k + 2 - (t[0] == "cos"), 2))
+    return add(t[1], mul(-1, mul(first, "pi"))), add(mul(last, "pi"), mul(-1, t[1]))
+
+
+def arch(context: Context, t: Term, k: int) -> int:
+    r"""$(-1)^k$ is the sign of sine between $k\pi$ and $(k+1)\pi$, of cosine half a turn before."""
+    demand(t[0] in ("sin", "cos") and type(k) is int, "no sine and no cosine")
+    inside = all(context.sign(gap) == POSITIVE for gap in arch_gaps(t, k))
+    demand(inside, "the angle is not between two zeros")
+    return NEGATIVE if k % 2 else POSITIVE
+
+
 def rising(context: Context, t: Term, x: str) -> int | None:
     """T at the lower end of x is not negative, and t does not decrease."""
     context = context.box()
@@ -192,6 +209,7 @@ RULES: dict[str, Any] = {
         grouped,
         square,
         exponential,
+        arch,
         rising,
         traded,
         cases,

@@ -1,0 +1,117 @@
+"""The search for cuts and tails of a rigorous quadrature."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from theory.claims.limit_search import limit_proof
+from theory.claims.relation_search import part_of
+from theory.claims.replay import Rejected
+from theory.claims.replay.calculus import Question
+from theory.claims.replay.facts import BITS, Context, at_precision, undefined
+from theory.claims.replay.germs import is_infinite
+from theory.claims.replay.quadrature import enclosed_integral, tail_relations
+from theory.claims.replay.relations import has_value
+from theory.claims.replay.terms import Term, add, literal, mul, power
+from theory.exact.budget import spent
+
+__all__ = ["quadrature_proof"]
+
+_DEPTHS = (8, 30, 100)
+"""Binary logarithms of the lengths next to the ends that are not integrated."""
+_RATES = ("-1/2", "-2/3", "-3/4", "-9/10")
+
+
+def quadrature_proof(q: Question) -> dict[str, Any]:
+    """Cuts and tails whose enclosure excludes the value."""
+    a, b = q.places
+    flipped = a == ["oo", 1] or b == ["oo", -1]
+    if not flipped and not is_infinite(a) and not is_infinite(b):
+        flipped = bool(at_precision(128, add(a, mul(-1, b)), {}) > 0)
+    low, high = (b, a) if flipped else (a, b)
+    for majorants, depth in ((False, 0), *itertools.product((False, True), _DEPTHS)):
+        choices = itertools.product(
+            _ends(q, low, 1, depth, majorants), _ends(q, high, -1, depth, majorants)
+        )
+        for (first, lower), (last, upper) in choices:
+            if spent():
+                raise Rejected("out of time")
+            cuts = [first, *_between(first, last), last]
+            pieces = {"cuts": cuts, "bits": 64 + 2 * depth, "tails": [lower, upper]}
+            if _excludes(q, pieces):
+                return pieces
+    raise Rejected("no enclosure by the quadrature of the checker excludes the value")
+
+
+def _excludes(q: Question, pieces: dict[str, Any]) -> bool:
+    try:
+        integral = enclosed_integral(q.function, q.x, q.places, pieces)
+    except (Rejected, ArithmeticError, ValueError):
+        return False
+    if not has_value(q.value):
+        return undefined(Context({}), q.value, poles=False)
+    return not integral.overlaps(at_precision(BITS[1], q.value, {}))
+
+
+def _between(first: Term, last: Term) -> list[Term]:
+    """Zero is a cut of its own: signs change there."""
+    signs = [at_precision(128, t, {}) for t in (first, last)]
+    return [0] if signs[0] < 0 and signs[1] > 0 else []
+
+
+def _ends(
+    q: Question, end: Term, side: int, depth: int, majorants: bool
+) -> Iterator[tuple[Term, dict[str, Any] | None]]:
+    """Where the quadrature stops at an end, and the bound of what is left."""
+    if depth == 0:
+        if not is_infinite(end):
+            yield end, None
+        return
+    yield from _tails(q, end, side, depth, majorants)
+    if not is_infinite(end):
+        yield end, None
+
+
+def _tails(
+    q: Question, end: Term, side: int, depth: int, majorants: bool
+) -> Iterator[tuple[Term, dict[str, Any]]]:
+    infinite = is_infinite(end)
+    cut = mul(-side, 2 * depth) if infinite else add(end, literal(Fraction(side, 2**depth)))
+    on = [None if infinite else end, cut]
+    on = on if side > 0 else on[::-1]
+    for majorant in (None, *(_majorants(q.x, end, side) if majorants else ())):
+        if infinite and majorant is None:
+            continue
+        try:
+            relations = tail_relations(q.function, q.x, on, majorant)
+            proof: dict[str, Any] = {"majorant": majorant, "parts": [part_of(r) for r in relations]}
+        except Rejected:
+            if majorant is None and not infinite:
+                # not known to have values next to the end: no majorant helps
+                return
+            continue
+        if majorant is not None:
+            direction = "+" if side > 0 else "-"
+            found = next(limit_proof({}, majorant, q.x, end, direction), None)
+            if found is None or is_infinite(found[1]):
+                continue
+            proof["limit"] = found[0].part()
+        yield cut, proof
+
+
+def _majorants(x: str, end: Term, side: int) -> Iterator[Term]:
+    """Functions that increase: powers of the distance, exponentials and powers at infinity."""
+    if is_infinite(end):
+        y = mul(-side, x)
+        yield mul(side, ["exp", mul(-1, y)])
+        yield mul(2 * side, ["exp", mul("-1/2", y)])
+        yield mul(side, power(y, -1))
+        yield mul(10 * side, power(y, "-1/2"))
+        return
+    distance = mul(side, add(x, mul(-1, end)))
+    for size in (1, 10):
+        for rate in _RATES:
+            yield mul(side * size, power(distance, literal(1 + Fraction(rate))))
