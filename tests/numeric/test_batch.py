@@ -132,10 +132,14 @@ def test_limits_are_those_of_the_members(model: str, alpha: float, shared: bool)
     # the last target is zero, where a relative residual has nothing to be relative to
     y[-1] = 0.0
     batch = th.Batch(A, y)
-    starts = alpha * np.random.default_rng(6).uniform(0.5, 1.0, (len(rho.parameters), 7, 8))
+    if model == "u*v*w" and (shared or alpha < 1e-3):
+        # without a closed form each member is an integration of its own
+        batch = th.Batch(A if shared else A[:2], y[:2])
+    m = batch.m
+    starts = alpha * np.random.default_rng(6).uniform(0.5, 1.0, (len(rho.parameters), m, 8))
     start = {s: starts[j] for j, s in enumerate(rho.parameters)}
     limits = flow.limit_batch(batch, start)
-    for i in range(7):
+    for i in range(m):
         one = flow.limit_point(batch.member(i), {s: v[i] for s, v in start.items()})
         assert limits.success[i] == one.success
         if one.success:

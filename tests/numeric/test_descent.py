@@ -33,7 +33,7 @@ def setting(model: str, seed: int) -> tuple[th.GradientFlow, th.Regression, dict
 
 
 OPTIMIZERS = {
-    "gradient descent": (OPT.GradientDescent(0.03), {}),
+    "gradient descent": (OPT.GradientDescent(0.05), {}),
     "heavy ball": (OPT.Momentum(0.01, 0.7), {}),
     "Nesterov": (OPT.Momentum(0.01, 0.7, nesterov=True), {}),
     "batches": (OPT.GradientDescent(0.02), {"batch_size": 1, "seed": 3}),

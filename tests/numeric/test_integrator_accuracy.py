@@ -128,7 +128,7 @@ def test_a_run_that_makes_no_sense_has_no_success(name: str, method: str, mode: 
     problem = th.Regression([[1.0]], [1.0])
     run = flow.integrate(
         problem, start, 50.0, method=method, mode=mode, rtol=1e-8,
-        events=("interpolation", "blow_up"), max_seconds=20.0, max_nfev=50_000,
+        events=("interpolation", "blow_up"), max_seconds=20.0, max_nfev=10_000,
     )  # fmt: skip
     assert not run.success and run.status == -1
     # a sentence that tells when

@@ -31,6 +31,9 @@ def rows_of(path: Path) -> list[tuple[str, ...]]:
     connection = sqlite3.connect(path)
     try:
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+        # a kill may come before the first row, and before the tables
+        if not connection.execute("select 1 from sqlite_master where name = 'rows'").fetchone():
+            return []
         return connection.execute(
             "select key, point, status, value from rows order by key"
         ).fetchall()
