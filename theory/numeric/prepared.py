@@ -249,10 +249,7 @@ class PreparedFlow:
         self._engines.append(engine)
         if chunk.status != FINISHED:
             return None
-        index = np.searchsorted(chunk.times[1:], times)
-        s = (times - chunk.times[index]) / chunk.units[index]
-        powers = s[:, None] ** np.arange(spec.order + 1)
-        states = (powers[:, None, :] @ chunk.coefficients[index])[:, 0]
+        states = engine.states_at(chunk, times)
         if spec.dual and closed is not None:
             theta = np.array(closed(-self.problem.pull_back(states.T).T, *theta0))
         else:

@@ -118,6 +118,10 @@ class Engine(Protocol):
         """
         ...
 
+    def states_at(self, chunk: Chunk, times: Array) -> Array:
+        """The states at increasing times within the steps of a chunk, shape (m, N)."""
+        ...
+
 
 def order_for(rtol: float) -> int:
     """Two orders a digit: where the work for a given time is least."""

@@ -225,6 +225,23 @@ def _march(
     return units.size, FULL
 
 
+@jit()
+def _outputs(times: Array, units: Array, coefficients: Array, wanted: Array, out: Array) -> None:
+    """Horner's rule for increasing times."""
+    order, size = coefficients.shape[1] - 1, coefficients.shape[2]
+    m = 0
+    for i in range(wanted.size):
+        while m < units.size - 1 and wanted[i] > times[m + 1]:
+            m += 1
+        s = (wanted[i] - times[m]) / units[m]
+        C, row = coefficients[m], out[i]
+        for j in range(size):
+            row[j] = C[order, j]
+        for k in range(order - 1, -1, -1):
+            for j in range(size):
+                row[j] = row[j] * s + C[k, j]
+
+
 class NumbaEngine:
     """Steps in Numba."""
 
@@ -260,6 +277,12 @@ class NumbaEngine:
         return Chunk(
             times[: done + 1], states[: done + 1], coefficients[:done], units[:done], status
         )
+
+    def states_at(self, chunk: Chunk, times: Array) -> Array:
+        """See `Engine`."""
+        out = np.empty((len(times), chunk.states.shape[1]))
+        _outputs(chunk.times, chunk.units, chunk.coefficients, times, out)
+        return out
 
 
 def _memory(tape: Tape, constants: Array, order: int, width: int) -> Array:
