@@ -181,7 +181,7 @@ class PreparedFlow:
         x = self.curve.block.rho(theta.reshape(theta0.shape[0], -1)).reshape(self.problem.d, -1)
         return FlowResult(
             t=times,
-            y=theta.reshape(-1, theta.shape[-1]),
+            y=theta.reshape(theta0.size, theta.shape[-1]),
             theta=theta,
             x=x,
             loss=self.objective.value(self.problem.predict(x)) if x.shape[1] else np.empty(0),
@@ -220,7 +220,10 @@ class PreparedFlow:
         >>> flow.predictors([0, 1, 2]).round(6).tolist()
         [[0.25, 0.947915, 0.998995]]
         """
-        wanted = np.asarray(times, dtype=np.float64)
+        try:
+            wanted = np.asarray(times, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DomainError(f"Expected a list of finite times but got {times!r}.") from error
         if wanted.ndim != 1 or wanted.size == 0 or not np.isfinite(wanted).all():
             raise DomainError(f"Expected a list of finite times but got {times!r}.")
         if wanted[0] < 0 or np.any(np.diff(wanted) < 0) or wanted[-1] == 0:
