@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import mpmath
 import numpy as np
 from scipy import sparse
 from scipy.integrate import solve_ivp
 from scipy.optimize import linprog
 
 import theory as th
+from benchmarks import trajectories
 from benchmarks.harness import HEADER, Row, rounds
 from benchmarks.limit_point import conic, problem
 from theory.numeric.closed_curve import closed_curve
@@ -246,6 +248,94 @@ def batches() -> Iterator[Row]:
         )  # fmt: skip
 
 
+def trajectory_rows() -> Iterator[Row]:
+    asked = {"RK45": "25", "heyoka": "4", "diffrax": "2", "CVODE": "7"}
+    for n, d, alpha, residual in trajectories.CASES:
+        case = trajectories.make_case(n, d, alpha, residual)
+        sides = trajectories.ours(case)
+        base = next(iter(sides))
+        sides = {base: sides[base]} | trajectories.scipy_sides(case)
+        peers: dict[str, float | None] = {}
+        for name, make in trajectories.PEERS.items():
+            if find_spec(name):
+                sides |= make(case)
+            else:
+                peers[name] = None
+        errors = {name: case.error(side()) for name, side in sides.items()}
+
+        def repeated(side: Callable[[], object]) -> Callable[[], None]:
+            def run() -> None:
+                for _ in range(trajectories.REPEATS):
+                    side()
+
+            return run
+
+        seconds, ratios, _ = rounds({k: repeated(v) for k, v in sides.items()}, 11)
+        peers = {k: v for k, v in ratios.items() if k != base} | peers
+        yield Row(
+            f"101 outputs of a trajectory ({base})", f"{n}, {d}; {alpha:g}",
+            seconds[base] / trajectories.REPEATS, peers,
+            ", ".join(f"{e:.0e}" for e in errors.values()),
+            ", ".join(f"{k} {v}" for k, v in asked.items()) if d == 50 else "",
+        )  # fmt: skip
+
+
+def digit_rows() -> Iterator[Row]:
+    A, y = problem(3, 5, seed=3)
+    A, y = np.round(A * 64) / 64, np.round(y * 64) / 64
+    data, start = th.Regression(A, y), {"u": "0.3", "v": "0.3"}
+    FLOW.integrate(data, start, 1, dps=30)
+    for dps in (30, 50, 100):
+        begin = time.process_time()
+        run = FLOW.integrate(data, start, 5, dps=dps)
+        spent = time.process_time() - begin
+        peers: dict[str, float | None] = {}
+        if dps == 50:
+            begin = time.process_time()
+            with mpmath.workdps(dps):
+                trajectories.mpmath_flow(A, y, mpmath.mpf("0.3"))(mpmath.mpf(5))
+            backend = mpmath.libmp.BACKEND
+            peers[f"odefun on {backend}"] = (time.process_time() - begin) / spent
+        yield Row(
+            f"trajectory to {dps} digits", "3, 5; T = 5", spent, peers,
+            f"estimate {mpmath.nstr(run.error, 2)}", "30" if dps == 50 else "",
+        )  # fmt: skip
+    begin = time.process_time()
+    limit = FLOW.limit_point(data, start, dps=50)
+    yield Row(
+        "limit point to 50 digits", "3, 5", time.process_time() - begin, {},
+        f"{mpmath.nstr(limit.error, 2)}, {'proved' if limit.certified else 'estimated'}",
+    )  # fmt: skip
+
+
+def growth() -> Iterator[Row]:
+    """Our own time alone, as sizes grow."""
+    for n, d in ((10, 100), (20, 1000), (40, 10_000), (80, 20_000), (400, 2000)):
+        A, y = problem(n, d)
+        data = th.Regression(A, y)
+        for alpha in (1e-2, 1e-6):
+            start = {"u": alpha, "v": alpha}
+            seconds, _, last = rounds(
+                {"ours": lambda data=data, start=start: FLOW.limit_point(data, start)}, 3
+            )
+            yield Row(
+                "growth of a limit point", f"{n}, {d}; {alpha:g}", seconds["ours"], {},
+                f"{last['ours'].kkt_residual:.0e}",
+            )  # fmt: skip
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((5, 10)) / np.sqrt(5)
+    for m in (16, 64, 256, 1024):
+        batch = th.Batch(A, (A @ rng.standard_normal((10, m))).T)
+        start = {"u": 0.5, "v": 0.5}
+        sides = {
+            "limits": lambda batch=batch, start=start: FLOW.limit_batch(batch, start),
+            "runs": lambda batch=batch, start=start: FLOW.integrate_batch(batch, start, 5.0),
+        }
+        seconds, _, _ = rounds(sides, 3)
+        yield Row("growth of a batch of limits", f"5, 10; {m} members", seconds["limits"], {})
+        yield Row("growth of a batch of runs", f"5, 10; {m} members", seconds["runs"], {})
+
+
 SECTIONS = {
     "limit": limit_points,
     "path": limit_paths,
@@ -254,6 +344,9 @@ SECTIONS = {
     "right-hand side": right_hand_sides,
     "huge": huge,
     "batch": batches,
+    "trajectory": trajectory_rows,
+    "digits": digit_rows,
+    "growth": growth,
 }
 
 
