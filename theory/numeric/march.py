@@ -194,9 +194,7 @@ class Run:
                 and not finished
                 and (len(self.ys) % _LOOK == 0 or not self.system.boundless)
             ):
-                # without a closed form a distant center costs time as well
-                limit = RECENTER if self.system.curve.closed is not None else 20.0
-                moved = self.system.recentered(y, limit)
+                moved = self.system.recentered(y, RECENTER)
             if reached or finished or moved is not None or len(self.ys) % _TOGETHER == 0:
                 ended = self._settle()
                 if ended is not None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from theory.numeric.block import Block
 from theory.numeric.compile import Array
+from theory.numeric.curve_table import CurveTable
 from theory.numeric.dual_curve import NumericCurve
 from theory.numeric.normal_equations import gram
 from theory.numeric.objective import Objective
@@ -37,7 +38,7 @@ class System(Protocol):
     def has_jacobian(self) -> bool: ...
     @property
     def boundless(self) -> bool:
-        """Whether no digits are lost next to an end of the curve."""
+        """Whether a look for lost digits now and then will do: no end of the curve is near."""
         ...
 
     def rhs(self, y: Array) -> Array:
@@ -126,6 +127,7 @@ class DualSystem:
         self.z = problem.predict(curve.block.rho(center))
         # a closed form without its domain may be continued beyond a pole, which `advance` sees
         self.known = curve.closed if curve.domain is not None else None
+        self.table = CurveTable(curve, center) if curve.closed is None else None
         nonzero = np.abs(center[center != 0])
         # k is a formula in products of start values, which underflow before x does
         tiny = nonzero.size > 0 and float(nonzero.min()) < 1e-75
@@ -146,11 +148,14 @@ class DualSystem:
 
     @property
     def boundless(self) -> bool:
-        return self.known is not None and self.ends is None
+        # where the ends are not known, every look costs a point of the table
+        return self.table is not None or (self.known is not None and self.ends is None)
 
     def theta(self, y: Array) -> Array:
         xi = -self.problem.pull_back(y)
         center = self.center
+        if y.ndim == 2 and self.table is not None:
+            return np.stack([self.table.theta(row) for row in xi.T], axis=-1)
         if y.ndim == 2:
             # all states at once: one coordinate of the curve for each
             many = np.repeat(center[..., None], y.shape[1], axis=-1)
@@ -159,6 +164,8 @@ class DualSystem:
         return self._theta(xi, center)
 
     def _theta(self, xi: Array, center: Array) -> Array:
+        if self.table is not None and center is self.center:
+            return self.table.theta(xi)
         if self.known is None:
             return self.curve.advance(center, xi)[0]
         theta = np.stack(self.known(xi, *center))
