@@ -241,3 +241,10 @@ def test_hard_labels_have_trajectories_and_no_limit() -> None:
     wrong = th.Batch([[1.0, 2.0]], [[1.0], [0.3]])
     with pytest.raises(DataError, match=r"y\[1, 0\] = 0.3"):
         flow.integrate_batch(wrong, {"u": 0.1, "v": 0.1}, 5.0)
+
+
+def test_a_single_problem_is_no_batch() -> None:
+    problem = th.Regression([[1.0, 2.0]], [1.0])
+    for ask in (FLOW.limit_batch, FLOW.integrate_batch):
+        with pytest.raises(DataError, match=r"th\.Batch of problems but got Regression"):
+            ask(problem, {"u": 1.0, "v": 1.0})

@@ -228,12 +228,20 @@ def test_optimizers_that_cannot_be(make, part: str) -> None:
         ({"batch_size": 0}, "1 <= batch_size <= 3"),
         ({"batch_size": 4}, "1 <= batch_size <= 3"),
         ({"label_noise": -1.0}, "label_noise >= 0"),
+        ({"seed": -1}, "seed >= 0"),
     ],
 )
 def test_options_that_cannot_be(options: dict, part: str) -> None:
     flow, problem, start = setting("u**2 - v**2", 1)
     with pytest.raises(DomainError, match=part):
         flow.descend(problem, start, 0.01, **options)
+
+
+@pytest.mark.parametrize("optimizer", ["0.1", None, True, [0.1]])
+def test_what_is_no_optimizer(optimizer) -> None:
+    flow, problem, start = setting("u**2 - v**2", 1)
+    with pytest.raises(DomainError, match="Expected an optimizer"):
+        flow.descend(problem, start, optimizer)
 
 
 def test_labels_that_cannot_have_noise() -> None:

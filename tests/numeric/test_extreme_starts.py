@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
@@ -118,6 +119,19 @@ def test_signs_that_cannot_be_reached() -> None:
         flow.vanishing_start(th.Regression([[1.0, 1.0]], [-1.0]), {"u": 1.0})
     with pytest.raises(DataError, match="no solution"):
         flow.vanishing_start(th.Regression([[1.0], [1.0]], [1.0, 2.0]), {"u": 1.0})
+
+
+def test_a_depth_that_is_a_constant() -> None:
+    assume = {"L": "(2, oo)", "u": "positive", "v": "positive"}
+    flow = th.GradientFlow(th.Elementwise("u**L - v**L", "u, v", assume=assume))
+    problem = th.Regression([[1.0, 1.2, -0.4]], [1.0])
+    start = {"u": [1.5, 1.0, 0.7], "v": 1.0}
+    here = flow.vanishing_start(problem, start | {"L": 3})
+    there = flow_of("u**3 - v**3").vanishing_start(problem, start)
+    assert here.success and np.allclose(here.x, there.x, rtol=1e-12)
+    half = flow.vanishing_start(problem, start | {"L": sp.Rational(5, 2)})
+    # 1/(L (L - 2)) u0^(2 - L)
+    assert np.allclose(half.prices[0], np.array(start["u"]) ** -0.5 / 1.25)
 
 
 def test_degrees() -> None:

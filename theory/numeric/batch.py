@@ -134,6 +134,8 @@ def read_members(
     >>> theta0.shape
     (2, 3, 2)
     """
+    if not isinstance(batch, Batch):
+        raise DataError(f"Expected a th.Batch of problems but got {type(batch).__name__}.")
     names = {s.name for s in parametrization.parameters}
     parts, constants = {}, {}
     sizes = {batch.m} - {1}

@@ -138,8 +138,11 @@ def descend(
     >>> run.success, run.end.round(3).tolist()
     (True, [0.072, 0.464])
     """
-    if isinstance(optimizer, int | float):
-        optimizer = GradientDescent(float(optimizer))
+    optimizer = _read_optimizer(optimizer)
+    try:
+        rng = np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise DomainError(f"Expected a seed >= 0 but got {seed!r}: {error}.") from error
     _check_options(model, problem, steps, tol, batch_size, label_noise, records)
     curve = numeric_curve(model.elementwise, start, problem.d, closed_form=closed_form)
     objective = compile_objective(model, problem.y)
@@ -153,7 +156,7 @@ def descend(
             "at."
         )
     block, theta = curve.block, curve.theta0.copy()
-    drawn = _Samples(problem, batch_size, label_noise, np.random.default_rng(seed))
+    drawn = _Samples(problem, batch_size, label_noise, rng)
     constants = read_constants(model.elementwise, start)
     values, drifts = _compiled_laws(model, laws, constants)
     state = optimizer.begin(theta)
@@ -223,6 +226,17 @@ def descend(
         message=message,
         nit=done,
     )
+
+
+def _read_optimizer(given: Any) -> Optimizer:
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return GradientDescent(float(given))
+    if not callable(getattr(given, "update", None)):
+        raise DomainError(
+            f"Expected an optimizer of th.optimizers, or a rate as a number, but got {given!r}."
+        )
+    found: Optimizer = given
+    return found
 
 
 def _check_options(

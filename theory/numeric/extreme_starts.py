@@ -30,6 +30,7 @@ from scipy.linalg import lapack, svdvals
 from scipy.optimize import linprog
 
 from theory.errors import DataError, InfeasibleTarget, UnsupportedFormula
+from theory.exact.verdict import Status
 from theory.exact.zero import is_zero
 from theory.flow.gradient_flow import FlowModel
 from theory.flow.parametrization import Elementwise
@@ -39,7 +40,7 @@ from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
 from theory.numeric.normal_equations import normal_equations, rows_of
 from theory.numeric.objective import target_predictor
 from theory.numeric.problem import Regression
-from theory.numeric.start import Start
+from theory.numeric.start import Start, read_constants
 
 __all__ = ["VanishingStart", "homogeneity", "large_start", "vanishing_start"]
 
@@ -85,8 +86,10 @@ class VanishingStart:
 
 
 @lru_cache(maxsize=64)
-def homogeneity(rho: Elementwise) -> int | None:
-    r"""The degree L with $\rho(s\theta) = s^L\rho(\theta)$ for s > 0, if there is one; certified.
+def homogeneity(rho: Elementwise) -> sp.Rational | None:
+    r"""The rational degree L with $\rho(s\theta) = s^L\rho(\theta)$ for s > 0; None without one.
+
+    It is proved, not sampled.
 
     Examples
     --------
@@ -97,11 +100,11 @@ def homogeneity(rho: Elementwise) -> int | None:
     # by Euler's identity the degree is the ratio of theta . grad rho and rho
     euler = sp.Add(*(t * g for t, g in zip(rho.parameters, rho.gradient(), strict=True)))
     degree = sp.simplify(euler / rho.formula)
-    if not degree.is_Integer:
+    if not degree.is_Rational:
         return None
     scaled = rho.formula.xreplace({t: s * t for t in rho.parameters})
     proved = is_zero(scaled - s**degree * rho.formula)
-    return int(degree) if proved.status.name == "PROVED" else None
+    return degree if proved.status is Status.PROVED else None
 
 
 def vanishing_start(
@@ -140,7 +143,7 @@ def vanishing_start(
     >>> limit.x.round(12).tolist(), limit.success, round(limit.margin, 12)
     ([0.0, 0.0, -0.333333333333], True, 0.333333333333)
     """
-    degree = _require_degree(model)
+    degree = _require_degree(model, start)
     target = target_predictor(model, problem.y)
     if not problem.is_consistent(target):
         raise DataError("A x = z has no solution, so that the limits are no interpolators.")
@@ -209,7 +212,7 @@ def large_start(model: FlowModel, problem: Regression, start: Start) -> Array:
     >>> large_start(model, Regression([[1.0, 2.0]], [5.0]), {"u": 3.0, "v": 3.0}).round(12).tolist()
     [1.0, 2.0]
     """
-    _require_degree(model)
+    _require_degree(model, start)
     target = target_predictor(model, problem.y)
     if not problem.is_consistent(target):
         raise DataError("A x = z has no solution, so that the limits are no interpolators.")
@@ -231,19 +234,21 @@ def large_start(model: FlowModel, problem: Regression, start: Start) -> Array:
     return x
 
 
-def _require_degree(model: FlowModel) -> int:
-    degree = homogeneity(model.elementwise)
+def _require_degree(model: FlowModel, start: Start) -> sp.Rational:
+    rho = model.elementwise
+    formula = rho.formula.subs(read_constants(rho, start))
+    degree = homogeneity(Elementwise(formula, rho.parameters))
     if degree is None or degree < 2:
         raise UnsupportedFormula(
             f"Expected a homogeneous parametrization of a degree of at least 2 but "
-            f"{model.elementwise.formula} is "
+            f"{formula} is "
             + ("not homogeneous." if degree is None else f"of degree {degree}.")
             + " Follow limit_path instead."
         )
     return degree
 
 
-def _prices(curve: NumericCurve, degree: int) -> Array:
+def _prices(curve: NumericCurve, degree: sp.Rational) -> Array:
     """How far xi has to go for a positive and for a negative x, shape (2, d)."""
     assert curve.domain is not None and curve.inverse_map is not None
     low, high = curve.domain(*curve.theta0)

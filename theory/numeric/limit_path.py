@@ -92,7 +92,10 @@ def limit_path(
     >>> path.x.round(3).tolist()
     [[0.2, 0.4], [0.0, 0.5]]
     """
-    values = np.asarray(scales, dtype=np.float64)
+    try:
+        values = np.asarray(scales, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DomainError(f"Expected a list of positive scales but got {scales!r}.") from error
     if values.ndim != 1 or values.size == 0 or not (np.isfinite(values) & (values > 0)).all():
         raise DomainError(f"Expected a list of positive scales but got {scales!r}.")
     target = target_predictor(model, problem.y)
