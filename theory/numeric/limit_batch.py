@@ -22,6 +22,7 @@ from theory.numeric.direct import DirectMap
 from theory.numeric.dual_curve import ClosedForm, numeric_curve
 from theory.numeric.limit_path import certain_points
 from theory.numeric.limit_point import limit_point
+from theory.numeric.newton import SOLVED
 from theory.numeric.objective import target_predictor
 from theory.numeric.start import Start
 
@@ -91,7 +92,7 @@ def limit_batch(
     curve = numeric_curve(model.elementwise, {**flat, **constants}, m * d, closed_form=closed_form)
     x, multipliers = np.full((m, d), np.nan), np.zeros((m, batch.n))
     residual, success = np.full(m, np.inf), np.zeros(m, dtype=bool)
-    message = ["Solved: A x = z up to rounding, and x minimizes the divergence to the start."] * m
+    message = [SOLVED] * m
     if curve.direct is not None and curve.domain is not None:
         A = np.broadcast_to(batch.A, (m, batch.n, d))
         solver = _Members(curve.direct, A, goal, theta0, rtol)
