@@ -10,6 +10,7 @@ import sympy as sp
 from theory.errors import UnsupportedFormula
 from theory.exact.assumptions import Ranges
 from theory.exact.balls import precision
+from theory.exact.expansions import limit_by_expansion
 from theory.exact.limits import limit_by_rules
 from theory.exact.signs import sign_on
 from theory.exact.tails import Corner
@@ -43,7 +44,9 @@ def proved_limit(
         value = _by_terms(form, t, ranges)
         if value is not None:
             return value
-    return None
+    if moved.has(sp.nan, sp.zoo):
+        return None
+    return limit_by_expansion(moved, t, ranges)
 
 
 def tends_to(

@@ -22,10 +22,11 @@ from theory.errors import AssumptionError, DomainError, NotClosedForm, Unsupport
 from theory.exact.assumptions import Ranges
 from theory.exact.balls import Program, precision, rational_ball
 from theory.exact.budget import time_budget
+from theory.exact.expansions import limit_by_expansion
 from theory.exact.limits import CertifiedLimit, certified_limit
 from theory.exact.shorten import shorten
 from theory.exact.signs import sign_on, unbounded
-from theory.exact.verdict import Certificate
+from theory.exact.verdict import Certificate, Status, Verdict
 from theory.exact.zero import is_zero
 from theory.mirror.mirror_flow import MirrorFlow
 
@@ -294,7 +295,7 @@ class Regularizer:
             gauge = _gauge(rest, b)
             if gauge is None:
                 break
-            limit = certified_limit(_regular(rest / gauge), b, sp.S.Zero, "+", seconds=4.0)
+            limit = self._limit_of(_regular(rest / gauge), b)
             if limit is None or limit.value == 0 or not limit.value.is_finite:
                 break
             coefficient = shorten(limit.value)
@@ -308,6 +309,14 @@ class Regularizer:
         if following is not None and point is sp.oo:
             following = following.xreplace({b: 1 / a})
         return Expansion(a, point, x, tuple(terms), tuple(certificates), following)
+
+    def _limit_of(self, e: sp.Expr, b: sp.Symbol) -> CertifiedLimit | None:
+        """The limit for b -> 0, proved where that is possible."""
+        value = limit_by_expansion(e, b, self.mirror.rho.ranges)
+        if value is not None:
+            verdict = Verdict(Status.PROVED, "expansion in powers and logarithms")
+            return CertifiedLimit(value, Certificate("limit", verdict, "expansion"))
+        return certified_limit(e, b, sp.S.Zero, "+", seconds=4.0)
 
     # -- homogeneous formulas -------------------------------------------------------------------
 

@@ -268,7 +268,8 @@ def _predicted(system: _System, multipliers: Array, scale: float) -> _Point | No
     t = 1.0
     for _ in range(_RAY_STEPS):
         x, metric, _ = system.mapping.at(t * xi, scale)
-        gap, curvature = float(xi @ x) - wanted, float(xi @ (metric * xi))
+        with np.errstate(over="ignore", invalid="ignore"):
+            gap, curvature = float(xi @ x) - wanted, float(xi @ (metric * xi))
         if not math.isfinite(gap + curvature):
             high, t = t, 0.5 * (low + t)
             continue
