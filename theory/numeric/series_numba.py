@@ -12,7 +12,7 @@ from theory.numeric.series_numpy import BRANCH, REST, SAFETY, tolerance
 from theory.numeric.tape import Op, Tape
 from theory.numeric.tape_numba import convolve, fill, jit, predict, pull_back
 
-__all__ = ["NumbaEngine"]
+__all__ = ["NumbaEngine", "as_code"]
 
 POWER = int(Op.POWER)
 
@@ -238,10 +238,10 @@ class NumbaEngine:
         self.Z = _memory(spec.samples, spec.targets, order, problem.n)
         self.V = np.zeros((order + 1, problem.d))
         self.programs = (
-            _code(spec.coordinates),
+            as_code(spec.coordinates),
             spec.coordinates.first,
             np.array(spec.coordinates.outputs, dtype=np.int64),
-            _code(spec.samples),
+            as_code(spec.samples),
             spec.samples.first,
             spec.samples.outputs[0],
         )
@@ -268,6 +268,7 @@ def _memory(tape: Tape, constants: Array, order: int, width: int) -> Array:
     return rows
 
 
-def _code(tape: Tape) -> Any:
+def as_code(tape: Tape) -> Any:
+    """The operations as integers, shape (number, 5)."""
     steps = [(int(s.op), s.a, s.b, s.c, s.name) for s in tape.operations]
     return np.array(steps, dtype=np.int64).reshape(-1, 5)

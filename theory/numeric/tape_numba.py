@@ -12,10 +12,10 @@ import numpy as np
 from theory.numeric.compile import Array
 from theory.numeric.tape import FUNCTIONS, Op
 
-__all__ = ["convolve", "fill", "jit", "predict", "pull_back"]
+__all__ = ["REORDER", "convolve", "fill", "jit", "predict", "pull_back"]
 
 # sums may be reordered, but NaN and infinity keep their meaning
-_REORDER = {"reassoc", "contract", "nsz"}
+REORDER = {"reassoc", "contract", "nsz"}
 
 
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -97,7 +97,7 @@ def _value(name: int, a: float) -> float:
     return np.nan
 
 
-@jit(fastmath=_REORDER)
+@jit(fastmath=REORDER)
 def convolve(out: Array, a: Array, b: Array, low: int, k: int, shift: int) -> None:
     """Out = sum of a[j] b[k - shift - j + low] over j = low..k: products of total degree fixed."""
     width = out.size
@@ -119,7 +119,7 @@ def convolve(out: Array, a: Array, b: Array, low: int, k: int, shift: int) -> No
         j += 1
 
 
-@jit(fastmath=_REORDER)
+@jit(fastmath=REORDER)
 def _square(out: Array, a: Array, k: int) -> None:
     """Every mixed product once."""
     width = out.size
@@ -209,7 +209,7 @@ def fill(code: Array, first: int, rows: Array, k: int) -> None:
                 out[i] *= scale
 
 
-@jit(fastmath=_REORDER)
+@jit(fastmath=REORDER)
 def predict(A: Array, X: Array, node: int, k: int, Z: Array) -> None:
     """Order k of z = A x, x a node."""
     n, d = A.shape
@@ -233,7 +233,7 @@ def predict(A: Array, X: Array, node: int, k: int, Z: Array) -> None:
         i += 1
 
 
-@jit(fastmath=_REORDER)
+@jit(fastmath=REORDER)
 def pull_back(A: Array, Z: Array, node: int, k: int, factor: float, V: Array) -> None:
     """Order k of factor * A^T r, r a node; four samples at once, since the sum is in memory."""
     n, d = A.shape
