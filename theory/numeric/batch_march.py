@@ -173,7 +173,7 @@ def crossings(residual: Callable[[Array], Array], tol: float, count: int) -> Arr
         # a bisection now and then bounds the number of steps whatever the residual does
         share = np.where(inside & (step % 8 != 7), trial, 0.5 * (low + high))
         value = gap(share)
-        if np.all((np.abs(value) <= 1e-11) | (high - low <= 1e-14)):
+        if np.all((np.abs(value) <= 1e-9) | (high - low <= 1e-12)):
             break
         below = value <= 0
         side = np.where(below, -1.0, 1.0)

@@ -142,42 +142,59 @@ def _expand(
 
 @jit()
 def _reach(
-    C: Array, sizes: Array, floor: float, rtol: float, safety: float, reach: Array
+    Cr: Array, sizes: Array, work: Array, floor: float, rtol: float, safety: float, reach: Array
 ) -> None:
-    """The steps, in units, and the size of every component; NaN for nonfinite coefficients."""
-    order, size = C.shape[0] - 1, C.shape[1]
-    worst, total = np.empty(LANES), np.zeros(LANES)
-    for i in range(size):
-        for w in range(LANES):
-            sizes[i, w] = abs(C[0, i, w]) + floor
-            if not sizes[i, w] > 0:
-                for k in range(1, order + 1):
-                    sizes[i, w] = max(sizes[i, w], abs(C[k, i, w]))
-                sizes[i, w] = max(sizes[i, w], _TINY)
+    """The steps, in units, and the size of every component; NaN for nonfinite coefficients.
+
+    Coordinates and lanes are in one axis, along which long loops are vectors.
+    """
+    order, width = Cr.shape[0] - 1, Cr.shape[1]
+    for i in range(width):
+        sizes[i] = abs(Cr[0, i]) + floor
+    for i in range(width):
+        if not sizes[i] > 0:
+            for k in range(1, order + 1):
+                sizes[i] = max(sizes[i], abs(Cr[k, i]))
+            sizes[i] = max(sizes[i], _TINY)
     for w in range(LANES):
         reach[w] = np.inf
     for k in range(order - 3, order + 1):
+        for i in range(width):
+            work[i] = abs(Cr[k, i]) / sizes[i]
+        _fold(work)
         for w in range(LANES):
-            worst[w] = 0.0
-        for i in range(size):
-            for w in range(LANES):
-                last = abs(C[k, i, w])
-                total[w] += last
-                worst[w] = max(worst[w], last / sizes[i, w])
-        for w in range(LANES):
-            if worst[w] > 0:
-                reach[w] = min(reach[w], worst[w] ** (-1.0 / k))
-    share = safety * rtol ** (1.0 / order)
+            if not work[w] < np.inf:
+                reach[w] = np.nan
+            elif work[w] > 0:
+                reach[w] = min(reach[w], -np.log(work[w]) / k)
+    share = np.log(safety) + np.log(rtol) / order
     for w in range(LANES):
-        # at rest the tolerance is no measure: the last term stays below the motion itself
-        first, last = 0.0, 0.0
-        for i in range(size):
-            first, last = max(first, abs(C[1, i, w])), max(last, abs(C[order, i, w]))
-        reach[w] *= share
-        if first > 0 and last > 0:
-            reach[w] = min(reach[w], (REST * first / last) ** (1.0 / (order - 1)))
-        if not np.isfinite(total[w]):
-            reach[w] = np.nan
+        reach[w] = np.exp(reach[w] + share)
+    # at rest the tolerance is no measure: the last term stays below the motion itself
+    for i in range(width):
+        work[i] = abs(Cr[1, i])
+    _fold(work)
+    first = work[:LANES].copy()
+    for i in range(width):
+        work[i] = abs(Cr[order, i])
+    _fold(work)
+    for w in range(LANES):
+        if first[w] > 0 and work[w] > 0:
+            rest = np.exp(np.log(REST * first[w] / work[w]) / (order - 1))
+            reach[w] = min(reach[w], rest) if reach[w] == reach[w] else np.nan
+
+
+@jit()
+def _fold(work: Array) -> None:
+    """The largest of every lane, or NaN, into the first entries."""
+    rows = work.size // LANES
+    while rows > 1:
+        half = (rows + 1) // 2
+        shift = half * LANES
+        for i in range(rows * LANES - shift):
+            a, b = work[i], work[i + shift]
+            work[i] = a if a >= b or a != a else b
+        rows = half
 
 
 @jit()
@@ -212,22 +229,17 @@ def _advance(C: Array, length: Array, unit: Array, w: int, new: Array, slope: Ar
 
 
 @jit()
-def _advance_all(C: Array, length: Array, unit: Array, new: Array, slope: Array) -> None:
-    order = C.shape[0] - 1
-    s = np.empty(LANES)
-    for w in range(LANES):
-        s[w] = length[w] / unit[w]
-    for i in range(new.shape[0]):
-        for w in range(LANES):
-            new[i, w], slope[i, w] = C[order, i, w], 0.0
+def _advance_all(Cr: Array, s: Array, inverse: Array, new: Array, slope: Array) -> None:
+    """The same for all lanes, with coordinates and lanes in one axis, where s is repeated."""
+    order, width = Cr.shape[0] - 1, Cr.shape[1]
+    for i in range(width):
+        new[i], slope[i] = Cr[order, i], 0.0
     for k in range(order - 1, -1, -1):
-        for i in range(new.shape[0]):
-            for w in range(LANES):
-                slope[i, w] = slope[i, w] * s[w] + new[i, w]
-                new[i, w] = new[i, w] * s[w] + C[k, i, w]
-    for i in range(new.shape[0]):
-        for w in range(LANES):
-            slope[i, w] /= unit[w]
+        for i in range(width):
+            slope[i] = slope[i] * s[i] + new[i]
+            new[i] = new[i] * s[i] + Cr[k, i]
+    for i in range(width):
+        slope[i] *= inverse[i]
 
 
 @jit()
@@ -285,7 +297,10 @@ def march_lanes(
     m, size = y0.shape
     d, n = A.shape[1], A.shape[0]
     z_constants = targets.shape[1]
+    width = size * LANES
     slope, sizes, reach = np.empty((size, LANES)), np.empty((size, LANES)), np.empty(LANES)
+    work, s, inverse = np.empty(width), np.empty(width), np.empty(width)
+    Cr = C.reshape(C.shape[0], width)
     while True:
         # a lane without a member takes the next one
         for w in range(LANES):
@@ -343,11 +358,11 @@ def march_lanes(
                         y_end[mb, i] = new[i, w]
                     for j in range(times.size):
                         if begin < times[j] <= t[w]:
-                            s = (times[j] - begin) / unit[w]
+                            share = (times[j] - begin) / unit[w]
                             for i in range(size):
                                 value = C[C.shape[0] - 1, i, w]
                                 for k in range(C.shape[0] - 2, -1, -1):
-                                    value = value * s + C[k, i, w]
+                                    value = value * share + C[k, i, w]
                                 states[mb, j, i] = value
                     if not seen[mb] and _interpolates(z, w, goals[mb], limits[mb]):
                         seen[mb] = True
@@ -385,7 +400,7 @@ def march_lanes(
             A, C, new, rate, unit, minus, X, Xr, Z, Zr, V, Vr,
             x_code, x_first, x_out, z_code, z_first, z_out,
         )  # fmt: skip
-        _reach(C, sizes, floor, rtol, safety, reach)
+        _reach(Cr, sizes.reshape(width), work, floor, rtol, safety, reach)
         for w in range(LANES):
             if state[w] != _READY:
                 reach[w] = 0.0
@@ -405,4 +420,7 @@ def march_lanes(
             if not length[w] > 0 or t[w] + length[w] <= t[w]:
                 status[lane[w]] = STALLED if length[w] > 0 else NONFINITE
                 state[w] = _EMPTY
-        _advance_all(C, length, unit, new, slope)
+        for i in range(width):
+            s[i] = length[i % LANES] / unit[i % LANES]
+            inverse[i] = 1.0 / unit[i % LANES]
+        _advance_all(Cr, s, inverse, new.reshape(width), slope.reshape(width))
