@@ -7,17 +7,19 @@ right-hand side costs Python's overhead once and not once a member.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import sympy as sp
 from numpy.typing import NDArray
 
 from theory.flow.gradient_flow import FlowModel
 from theory.numeric.batch import Batch
 from theory.numeric.block import Block
 from theory.numeric.compile import Array
+from theory.numeric.dual_curve import ClosedForm
 from theory.numeric.lanes import LaneStep, integrate_lanes
 from theory.numeric.objective import Objective
 from theory.numeric.start import Start
@@ -37,6 +39,8 @@ class Task:
     model : FlowModel
     constants : mapping
         The entries of the start that are no parameters.
+    closed_form : ClosedForm or mapping, optional
+        Of the dual curve.
     batch : Batch
     block : Block
     objective : Objective
@@ -56,6 +60,7 @@ class Task:
 
     model: FlowModel
     constants: Start
+    closed_form: ClosedForm | Mapping[sp.Symbol, sp.Expr] | None
     batch: Batch
     block: Block
     objective: Objective

@@ -7,17 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from theory.errors import UnsupportedFormula
 from theory.numeric.batch_march import March, Task, crossings
 from theory.numeric.compile import Array
+from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
+from theory.numeric.march import RECENTER
 from theory.numeric.series import (
     FINISHED,
     constant_rows,
+    dual_tape,
     order_for,
     primal_tape,
     samples_tape,
 )
-from theory.numeric.series_lanes import INTERPOLATES, LANES, UNFINISHED, march_lanes
+from theory.numeric.series_lanes import EXHAUSTED, INTERPOLATES, LANES, UNFINISHED, march_lanes
 from theory.numeric.series_numba import as_code
 from theory.numeric.series_numpy import SAFETY, tolerance
 from theory.numeric.tape import Tape
@@ -38,119 +43,165 @@ def march_by_series(task: Task, threads: int = 1) -> March:
     UnsupportedFormula
         For a formula without Taylor recurrences.
     """
-    program = _Program(task)
     deadline = time.monotonic() + task.max_seconds
-    portions = [
-        np.arange(begin, min(begin + _PORTION, task.m)) for begin in range(0, task.m, _PORTION)
-    ]
+    closed = _closed_curve(task)
+    form: _Form = _Primal(task)
+    if closed is not None:
+        try:
+            form = _Dual(task, *closed)
+        except UnsupportedFormula:
+            closed = None
+    march = _run(form, np.arange(task.m), deadline, threads)
+    if closed is not None:
+        # where the dual loses digits or stops, the parameters tell how the flow goes on
+        again = np.flatnonzero(march.doubtful)
+        if again.size:
+            march = march.replaced(again, _run(_Primal(task), again, deadline, threads))
+    return march.result
+
+
+class _Marched:
+    """A march with the members whose result is not to be trusted."""
+
+    def __init__(self, result: March, doubtful: NDArray[np.bool_]) -> None:
+        self.result, self.doubtful = result, doubtful
+
+    def replaced(self, which: NDArray[np.intp], other: _Marched) -> _Marched:
+        old, new = self.result, other.result
+        old.end[:, which] = new.end
+        for name in ("reached", "inside", "expired", "event_at", "outputs", "steps"):
+            getattr(old, name)[which] = getattr(new, name)
+        return _Marched(old, np.zeros(0, dtype=bool))
+
+
+def _run(form: _Form, members: NDArray[np.intp], deadline: float, threads: int) -> _Marched:
+    portions = [members[i : i + _PORTION] for i in range(0, len(members), _PORTION)]
     if threads == 1 or len(portions) == 1:
-        parts = [program.run(members, deadline) for members in portions]
+        parts = [form.run(portion, deadline) for portion in portions]
     else:
         with ThreadPoolExecutor(min(threads, len(portions))) as pool:
-            parts = list(pool.map(lambda members: program.run(members, deadline), portions))
+            parts = list(pool.map(lambda portion: form.run(portion, deadline), portions))
     if len(parts) == 1:
         return parts[0]
-    return March(
-        end=np.concatenate([p.end for p in parts], axis=1),
-        reached=np.concatenate([p.reached for p in parts]),
-        inside=np.concatenate([p.inside for p in parts]),
-        expired=np.concatenate([p.expired for p in parts]),
-        event_at=np.concatenate([p.event_at for p in parts]),
-        outputs=np.concatenate([p.outputs for p in parts]),
-        steps=np.concatenate([p.steps for p in parts]),
+    results = [part.result for part in parts]
+    joined = March(
+        end=np.concatenate([p.end for p in results], axis=1),
+        reached=np.concatenate([p.reached for p in results]),
+        inside=np.concatenate([p.inside for p in results]),
+        expired=np.concatenate([p.expired for p in results]),
+        event_at=np.concatenate([p.event_at for p in results]),
+        outputs=np.concatenate([p.outputs for p in results]),
+        steps=np.concatenate([p.steps for p in results]),
     )
+    return _Marched(joined, np.concatenate([part.doubtful for part in parts]))
 
 
-class _Program:
-    """The tapes of a batch with the constants of every member."""
+def _closed_curve(task: Task) -> tuple[NumericCurve, ClosedForm] | None:
+    """The curves of all coordinates of all members, where they are closed and have no ends."""
+    rho, form = task.model.elementwise, task.closed_form
+    if form is None:
+        return None
+    k, m, d = task.theta0.shape
+    names = [s.name for s in rho.parameters]
+    flat: dict[Any, Any] = dict(zip(names, task.theta0.reshape(k, m * d), strict=True))
+    curve = numeric_curve(rho, {**flat, **task.constants}, m * d, closed_form=form)
+    if curve.closed is None or curve.domain is None:
+        return None
+    if not np.isinf(np.stack([np.asarray(end) for end in curve.domain(*curve.theta0)])).all():
+        return None
+    if not isinstance(form, ClosedForm):
+        form = ClosedForm.from_mapping(form, rho)
+    return curve, form
+
+
+class _Form:
+    """What is expanded: tapes, the constants of every member, states and tolerances."""
+
+    dual: bool
+    x: Tape
+    values: Array
+    y0: Array
+    floor: Array
+    cap: Array
+    bounds: tuple[Array, Array]
 
     def __init__(self, task: Task) -> None:
-        self.task = task
-        self.order = order_for(task.rtol)
-        k, m, d = task.theta0.shape
-        n = task.batch.n
-        self.x, self.z = primal_tape(task.model, task.constants), samples_tape(task.model)
-        self.values = constant_rows(self.x, [], d)
+        self.task, self.order = task, order_for(task.rtol)
+        self.z = samples_tape(task.model)
+        n, m = task.batch.n, task.m
         rows = constant_rows(self.z, [task.targets.ravel()], m * n)
         self.targets = np.ascontiguousarray(np.moveaxis(rows.reshape(-1, m, n), 1, 0))
-        self.code = (
-            as_code(self.x),
-            self.x.first,
-            np.array(self.x.outputs, dtype=np.int64),
-            as_code(self.z),
-            self.z.first,
-            self.z.outputs[0],
-        )
-        self.y0 = np.ascontiguousarray(task.y0.T)
+
+    def theta(self, states: Array, members: NDArray[np.intp]) -> Array:
+        """Parameters of shape (k * d, m', ...) from states of shape (m', ..., unknowns)."""
+        raise NotImplementedError
+
+    def begin(self, change: Array, sizes: Array) -> None:
+        """A guess of the first steps, the time in which the state changes by its size."""
         with np.errstate(all="ignore"):
-            change = np.abs(task.rate(task.y0, np.arange(m)))
-            # the time in which a state changes by its size
-            sizes = np.abs(task.y0) + task.atol / task.rtol
-            unit = np.min(np.where(change > 0, sizes / change, np.inf), axis=0)
+            unit = np.min(np.where(change > 0, sizes / change, np.inf), axis=1)
         self.unit = np.where((unit > 0) & (unit < np.inf), unit, 1.0)
-        self.bounds = (
-            np.repeat(task.block.lower[:, 0], d),
-            np.repeat(task.block.upper[:, 0], d),
-        )
-        operations = (len(self.x.operations) + k) * d + len(self.z.operations) * n
+        n, d = self.task.batch.n, self.task.batch.d
+        operations = (len(self.x.operations) + self.y0.shape[1] / d) * d
+        operations += len(self.z.operations) * n
         self.work = LANES * self.order * (self.order * operations / 2 + 2 * n * d)
+
+    def code(self) -> tuple[Any, ...]:
+        x, z = self.x, self.z
+        outputs = np.array(x.outputs, dtype=np.int64)
+        return as_code(x), x.first, outputs, as_code(z), z.first, z.outputs[0]
 
     def memory(self) -> tuple[Array, ...]:
         """What the steps of one portion work in."""
-        order, n, d = self.order, self.task.batch.n, self.task.batch.d
-        size = self.task.size
-        A = np.zeros((n, d, 1 if self.task.batch.A.ndim == 2 else LANES))
-        if self.task.batch.A.ndim == 2:
-            A[:, :, 0] = self.task.batch.A
-        X, Z = _rows(self.x, order, d), _rows(self.z, order, n)
-        X[len(self.x.variables) : self.x.first, 0] = self.values[:, :, None]
-        V = np.zeros((order + 1, d, LANES))
-        flat = [part.reshape(*part.shape[:-2], -1) for part in (X, Z, V)]
-        C, new, rate = (
-            np.zeros(s) for s in ((order + 1, size, LANES), (size, LANES), (size, LANES))
-        )
-        return A, X, flat[0], Z, flat[1], V, flat[2], C, new, rate, np.full(LANES, -1.0)
+        batch, order, size = self.task.batch, self.order, self.y0.shape[1]
+        shared = batch.A.ndim == 2
+        A = np.zeros((batch.n, batch.d, 1 if shared else LANES))
+        if shared:
+            A[:, :, 0] = batch.A
+        X = np.zeros((self.x.size, order + 1, batch.d, LANES))
+        Z = np.zeros((self.z.size, order + 1, batch.n, LANES))
+        V = np.zeros((order + 1, batch.d, LANES))
+        C = np.zeros((order + 1, size, LANES))
+        X2, Z2, V2 = (part.reshape(*part.shape[:-2], -1) for part in (X, Z, V))
+        new, rate = np.zeros((size, LANES)), np.zeros((size, LANES))
+        return A, X, X2, Z, Z2, V, V2, C, new, rate, np.full(LANES, -1.0)
 
-    def run(self, members: np.ndarray, deadline: float) -> March:
+    def run(self, members: NDArray[np.intp], deadline: float) -> _Marched:
         """A portion of the members."""
-        task, m, size = self.task, len(members), self.task.size
-        times = task.times
+        task, m, size, times = self.task, len(members), self.y0.shape[1], self.task.times
         status = np.full(m, UNFINISHED)
         reached, y_end = np.zeros(m), self.y0[members]
         steps, trials = np.zeros(m, dtype=np.int64), np.zeros(m, dtype=np.int64)
         seen, event_time = np.zeros(m, dtype=bool), np.zeros((m, 3))
         event_C = np.empty((m, self.order + 1, size))
         states = np.full((m, len(times), size), np.nan)
-        if task.goal is None:
-            goals, limits = np.zeros((m, task.batch.n)), np.full(m, -1.0)
-        else:
+        goals, limits = np.zeros((m, task.batch.n)), np.full(m, -1.0)
+        if task.goal is not None:
             goals, limits = task.goal[members], task.tol * task.goal_size[members]
-        shared = task.batch.A.ndim == 2
-        matrices = np.zeros((1, 1, 1)) if shared else task.batch.A[members]
+        A = task.batch.A
         # the last entry is the next member
-        lane = np.zeros(LANES + 1, dtype=np.int64)
-        lanes = (lane, np.zeros(LANES, dtype=np.int64), *(np.zeros(LANES) for _ in range(3)))
-        memory = self.memory()
-        rounds = int(np.clip(_WORK / self.work, 1, 10_000))
-        late = time.monotonic() > deadline
-        while not late:
-            ended = march_lanes(
-                self.code,
-                memory,
-                lanes,
-                (matrices, self.y0[members], self.targets[members], goals, limits,
-                 self.unit[members]),
-                (status, reached, y_end, steps, trials),
-                (seen, event_time, event_C),
-                (times, states),
-                self.bounds,
-                (min(task.span, 1e200), task.rtol, task.atol / task.rtol, SAFETY,
-                 tolerance(task.rtol), task.max_steps, task.until_then),
-                rounds,
-            )  # fmt: skip
-            if ended:
-                break
-            late = time.monotonic() > deadline
+        lanes = (
+            np.zeros(LANES + 1, dtype=np.int64),
+            np.zeros(LANES, dtype=np.int64),
+            *(np.zeros(LANES) for _ in range(5)),
+        )
+        arguments = (
+            self.code(),
+            self.memory(),
+            lanes,
+            (np.zeros((1, 1, 1)) if A.ndim == 2 else A[members], self.y0[members],
+             self.values[members], self.targets[members], goals, limits, self.unit[members],
+             self.floor[members], self.cap[members]),
+            (status, reached, y_end, steps, trials),
+            (seen, event_time, event_C),
+            (times, states),
+            self.bounds,
+            (min(task.span, 1e200), task.rtol, SAFETY, tolerance(task.rtol), task.max_steps,
+             task.until_then, self.dual),
+            int(np.clip(_WORK / self.work, 1, 10_000)),
+        )  # fmt: skip
+        while not time.monotonic() > deadline and not march_lanes(*arguments):
+            pass
         event_at = np.full(m, np.nan)
         which = np.flatnonzero(seen)
         if which.size:
@@ -159,17 +210,30 @@ class _Program:
             if task.until_then:
                 reached[which], y_end[which] = at, state
                 states[times[None, :] > np.where(seen, event_at, np.inf)[:, None]] = np.nan
-        return March(
-            end=y_end.T,
+        with np.errstate(all="ignore"):
+            end = self.theta(y_end, members)
+            outputs = self.theta(states, members)
+            inside = status == (INTERPOLATES if task.until_then else FINISHED)
+            lost = self.lost(y_end, end, members)
+        result = March(
+            end=end,
             reached=reached,
-            inside=status == (INTERPOLATES if task.until_then else FINISHED),
+            inside=inside & ~lost,
             expired=status == UNFINISHED,
             event_at=event_at,
-            outputs=np.moveaxis(states, 1, 2),
+            outputs=np.moveaxis(outputs, 0, 1),
             steps=steps.astype(np.intp),
         )
+        budget = (status == UNFINISHED) | (status == EXHAUSTED)
+        return _Marched(result, lost | ~(inside | budget))
 
-    def _crossed(self, members: np.ndarray, when: Array, C: Array) -> tuple[Array, Array]:
+    def lost(self, states: Array, theta: Array, members: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Members whose end has lost its digits."""
+        return np.zeros(len(members), dtype=bool)
+
+    def _crossed(
+        self, members: NDArray[np.intp], when: Array, C: Array
+    ) -> tuple[Array, Array]:
         """Times and states at which the residual passes the tolerance, within one step each."""
         begin, length, unit = when.T
         degrees = np.arange(self.order + 1)
@@ -178,14 +242,82 @@ class _Program:
             powers = (share * length / unit)[:, None] ** degrees
             return np.asarray((powers[:, None, :] @ C)[:, 0])
 
+        def residual(share: Array) -> Array:
+            return self.task.residual(self.theta(state(share), members), members)
+
         with np.errstate(all="ignore"):
-            share = crossings(
-                lambda s: self.task.residual(np.ascontiguousarray(state(s).T), members),
-                self.task.tol,
-                len(members),
-            )
+            share = crossings(residual, self.task.tol, len(members))
         return begin + share * length, state(share)
 
 
-def _rows(tape: Tape, order: int, width: int) -> Any:
-    return np.zeros((tape.size, order + 1, width, LANES))
+class _Primal(_Form):
+    """The parameters."""
+
+    dual = False
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        _, m, d = task.theta0.shape
+        self.x = primal_tape(task.model, task.constants)
+        rows = constant_rows(self.x, [], d)
+        self.values = np.ascontiguousarray(np.broadcast_to(rows, (m, *rows.shape)))
+        self.y0 = np.ascontiguousarray(task.y0.T)
+        self.floor, self.cap = np.full(m, task.atol / task.rtol), np.full(m, np.inf)
+        self.bounds = np.repeat(task.block.lower[:, 0], d), np.repeat(task.block.upper[:, 0], d)
+        with np.errstate(all="ignore"):
+            change = np.abs(task.rate(task.y0, np.arange(m))).T
+        self.begin(change, np.abs(self.y0) + self.floor[:, None])
+
+    def theta(self, states: Array, members: NDArray[np.intp]) -> Array:
+        return np.ascontiguousarray(np.moveaxis(states, -1, 0))
+
+
+class _Dual(_Form):
+    """The dual variables, from a closed form of curves without ends."""
+
+    dual = True
+
+    def __init__(self, task: Task, curve: NumericCurve, closed_form: ClosedForm) -> None:
+        super().__init__(task)
+        k, m, d = task.theta0.shape
+        n, A = task.batch.n, task.batch.A
+        assert curve.closed is not None
+        self.closed, self.curve = curve.closed, curve
+        self.x = dual_tape(task.model, task.constants, task.theta0, closed_form)
+        rows = constant_rows(self.x, list(task.theta0.reshape(k, m * d)), m * d)
+        self.values = np.ascontiguousarray(np.moveaxis(rows.reshape(-1, m, d), 1, 0))
+        self.y0 = np.zeros((m, n))
+        with np.errstate(all="ignore"):
+            radius = np.min(curve.geometry(curve.theta0).radius.reshape(m, d), axis=1)
+            # a length of the dual variables within which the curves are nearly straight
+            self.cap = radius / np.max(np.abs(A), axis=(-2, -1))
+            z = task.predictor(task.y0, np.arange(m))
+            change = np.abs(task.objective.slope_at(z, task.targets.T)).T
+        self.floor = 1e-2 * np.minimum(self.cap, 1.0)
+        self.bounds = np.full(n, -np.inf), np.full(n, np.inf)
+        self.begin(change, (np.minimum(self.cap, 1.0) + self.floor)[:, None])
+
+    def xi(self, states: Array, members: NDArray[np.intp]) -> Array:
+        r"""$-A^T\nu$, shape (m', ..., d)."""
+        A = self.task.batch.A
+        if A.ndim == 2:
+            return np.asarray(-states @ A)
+        return np.asarray(-np.einsum("m...n,mnd->m...d", states, A[members]))
+
+    def theta(self, states: Array, members: NDArray[np.intp]) -> Array:
+        xi, start = self.xi(states, members), self.task.theta0[:, members]
+        if xi.ndim == 3:
+            start = start[:, :, None, :]
+        theta = np.stack([np.asarray(v) for v in self.closed(xi, *start)])
+        k, d = len(theta), xi.shape[-1]
+        return np.ascontiguousarray(
+            np.moveaxis(theta, -1, 1).reshape(k * d, *xi.shape[:-1])
+        )
+
+    def lost(self, states: Array, theta: Array, members: NDArray[np.intp]) -> NDArray[np.bool_]:
+        k, m, d = self.task.theta0.shape
+        slope = self.curve.geometry(theta.reshape(k, -1)).slope.reshape(d, -1)
+        far = np.max(np.abs(self.xi(states, members).T * slope), axis=0)
+        return ~(far <= RECENTER) | ~np.isfinite(theta).all(axis=0)
+
+

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from theory.errors import DomainError, InfeasibleTarget, UnsupportedFormula
@@ -12,6 +14,7 @@ from theory.flow.gradient_flow import FlowModel
 from theory.numeric.batch import Batch, read_members
 from theory.numeric.batch_march import March, Task, march_by_pairs
 from theory.numeric.compile import Array
+from theory.numeric.dual_curve import ClosedForm
 from theory.numeric.objective import compile_objective, target_predictor
 from theory.numeric.prepared import read_time_span
 from theory.numeric.series import compiled
@@ -71,6 +74,7 @@ def integrate_batch(
     max_seconds: float = 60.0,
     backend: str = "auto",
     threads: int = 1,
+    closed_form: ClosedForm | Mapping[sp.Symbol, sp.Expr] | None = None,
 ) -> BatchResult:
     r"""Integrate the flow of every member from its start.
 
@@ -97,6 +101,10 @@ def integrate_batch(
         where it is installed and the formulas have Taylor series.
     threads : int
         Of Numba's; the result does not depend on it.
+    closed_form : ClosedForm or mapping, optional
+        The dual curve in closed form. Numba integrates the n dual variables where the curve has no
+        ends, and then takes the tolerances of `integrate` for them; with an `atol`, which is for
+        theta, it integrates theta.
 
     Raises
     ------
@@ -134,11 +142,10 @@ def integrate_batch(
         goal = None
     times = _read_times_of_output(t_eval, t0, t1)
     nonzero = np.abs(theta0[theta0 != 0])
-    if atol is None:
-        atol = 1e-3 * rtol * float(nonzero.min()) if nonzero.size else 0.0
+    smallest = float(nonzero.min()) if nonzero.size else 0.0
     task = Task(
-        model, constants, batch, block, objective, theta0, targets, goal, tol, times - t0, t1 - t0,
-        rtol, float(atol), max_steps, max_seconds,
+        model, constants, closed_form if atol is None else None, batch, block, objective, theta0, targets, goal, tol, times - t0, t1 - t0,
+        rtol, 1e-3 * rtol * smallest if atol is None else float(atol), max_steps, max_seconds,
     )  # fmt: skip
     return _result(task, _march(task, backend, threads), t0)
 

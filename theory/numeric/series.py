@@ -35,6 +35,7 @@ __all__ = [
     "compiled",
     "constant_rows",
     "dual_spec",
+    "dual_tape",
     "make_engine",
     "order_for",
     "primal_spec",
@@ -185,17 +186,7 @@ def dual_spec(
     atol: float,
 ) -> Spec:
     """The series of the dual variables, from a closed form of the curve."""
-    rho = model.elementwise
-    values = read_constants(rho, start)
-    formula = rho.formula.subs(values)
-    theta = {s: closed_form.theta[s].subs(values) for s in rho.parameters}
-    given = tuple(closed_form.start[s] for s in rho.parameters)
-    sizes = np.abs(curve.theta0[curve.theta0 != 0])
-    if sizes.size and sizes.min() > _SMALLEST and sizes.max() < _LARGEST:
-        tape = make_tape((formula.xreplace(theta),), (closed_form.xi,), given)
-    else:
-        # SymPy would join (u0 e^xi)^2 into u0^2 e^(2 xi), whose first factor underflows
-        tape = make_tape((formula,), (closed_form.xi,), given, definitions=tuple(theta.items()))
+    tape = dual_tape(model, start, curve.theta0, closed_form)
     samples = samples_tape(model)
     targets = constant_rows(samples, [problem.y], problem.n)
     spec = Spec(
@@ -241,6 +232,20 @@ def make_engine(spec: Spec, backend: str = "auto") -> Engine:
     from theory.numeric.series_numpy import NumpyEngine
 
     return NumpyEngine(spec)
+
+
+def dual_tape(model: FlowModel, start: Start, theta0: Array, closed_form: ClosedForm) -> Tape:
+    r"""Output x in $\xi$; the starts are given."""
+    rho = model.elementwise
+    values = read_constants(rho, start)
+    formula = rho.formula.subs(values)
+    theta = {s: closed_form.theta[s].subs(values) for s in rho.parameters}
+    given = tuple(closed_form.start[s] for s in rho.parameters)
+    sizes = np.abs(theta0[theta0 != 0])
+    if sizes.size and sizes.min() > _SMALLEST and sizes.max() < _LARGEST:
+        return make_tape((formula.xreplace(theta),), (closed_form.xi,), given)
+    # SymPy would join (u0 e^xi)^2 into u0^2 e^(2 xi), whose first factor underflows
+    return make_tape((formula,), (closed_form.xi,), given, definitions=tuple(theta.items()))
 
 
 def compiled(backend: str) -> bool:

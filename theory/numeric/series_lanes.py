@@ -83,20 +83,28 @@ def _pull_back(A: Array, r: Array, factor: Array, v: Array) -> None:
 
 @jit()
 def _begin(
-    A: Array, y: Array, rate: Array, minus: Array, X: Array, Xr: Array, Z: Array, Zr: Array,
-    V: Array, x_code: Array, x_first: int, x_out: Array, z_code: Array, z_first: int, z_out: int,
+    dual: bool, A: Array, y: Array, rate: Array, minus: Array, X: Array, Xr: Array, Z: Array,
+    Zr: Array, V: Array, x_code: Array, x_first: int, x_out: Array, z_code: Array, z_first: int,
+    z_out: int,
 ) -> None:  # fmt: skip
-    """Order 0 at the states y of shape (k * d, lanes), and their rates.
+    """Order 0 at the states y of shape (unknowns, lanes), and their rates.
 
     Xr and Zr are X and Z with coordinates and lanes in one axis.
     """
     d = A.shape[1]
-    for j in range(x_out.size - 1):
-        X[j, 0] = y[j * d : (j + 1) * d]
+    if dual:
+        Z[0, 0] = y
+        _pull_back(A, Z[0, 0], minus, X[0, 0])
+    else:
+        for j in range(x_out.size - 1):
+            X[j, 0] = y[j * d : (j + 1) * d]
     fill(x_code, x_first, Xr, 0)
     _predict(A, X[x_out[0], 0], Z[0, 0])
     fill(z_code, z_first, Zr, 0)
     _pull_back(A, Z[z_out, 0], minus, V[0])
+    if dual:
+        rate[:] = Z[z_out, 0]
+        return
     for j in range(x_out.size - 1):
         velocity = X[x_out[j + 1], 0]
         for i in range(d):
@@ -106,13 +114,13 @@ def _begin(
 
 @jit()
 def _expand(
-    A: Array, C: Array, y: Array, rate: Array, unit: Array, minus: Array,
+    dual: bool, A: Array, C: Array, Cr: Array, y: Array, rate: Array, unit: Array, minus: Array,
     X: Array, Xr: Array, Z: Array, Zr: Array, V: Array, Vr: Array,
     x_code: Array, x_first: int, x_out: Array, z_code: Array, z_first: int, z_out: int,
 ) -> None:  # fmt: skip
     """All coefficients, each lane in its unit of time, after `_begin`."""
     d = A.shape[1]
-    order = C.shape[0] - 1
+    order, width = C.shape[0] - 1, Vr.shape[1]
     for i in range(C.shape[1]):
         for w in range(LANES):
             C[0, i, w] = y[i, w]
@@ -122,35 +130,52 @@ def _expand(
             V[0, i, w] *= unit[w]
     for w in range(LANES):
         minus[w] = -unit[w]
-    for j in range(x_out.size - 1):
-        X[j, 1] = C[1, j * d : (j + 1) * d]
+    if dual:
+        X[0, 1] = V[0]
+    else:
+        for j in range(x_out.size - 1):
+            X[j, 1] = C[1, j * d : (j + 1) * d]
     for k in range(1, order):
         fill(x_code, x_first, Xr, k)
         _predict(A, X[x_out[0], k], Z[0, k])
         fill(z_code, z_first, Zr, k)
         _pull_back(A, Z[z_out, k], minus, V[k])
         scale = 1.0 / (k + 1)
+        if dual:
+            for i in range(C.shape[1]):
+                for w in range(LANES):
+                    C[k + 1, i, w] = unit[w] * scale * Z[z_out, k, i, w]
+            for i in range(width):
+                Xr[0, k + 1, i] = scale * Vr[k, i]
+            continue
         for j in range(x_out.size - 1):
-            row = Xr[j, k + 1]
+            row, first = Xr[j, k + 1], j * width
             convolve(row, Xr[x_out[j + 1]], Vr, 0, k, 0)
-            for i in range(row.size):
+            for i in range(width):
                 row[i] *= scale
-            C[k + 1, j * d : (j + 1) * d] = X[j, k + 1]
+                Cr[k + 1, first + i] = row[i]
     for w in range(LANES):
         minus[w] = -1.0
 
 
 @jit()
 def _reach(
-    Cr: Array, sizes: Array, work: Array, floor: float, rtol: float, safety: float, reach: Array
-) -> None:
+    dual: bool, Cr: Array, sizes: Array, work: Array, floor: Array, cap: Array, rtol: float,
+    safety: float, reach: Array,
+) -> None:  # fmt: skip
     """The steps, in units, and the size of every component; NaN for nonfinite coefficients.
 
     Coordinates and lanes are in one axis, along which long loops are vectors.
     """
     order, width = Cr.shape[0] - 1, Cr.shape[1]
     for i in range(width):
-        sizes[i] = abs(Cr[0, i]) + floor
+        sizes[i] = abs(Cr[0, i]) + floor[i % LANES]
+    if dual:
+        # all dual variables move the same curves, which are nearly straight within the cap
+        work[:] = sizes
+        _fold(work)
+        for i in range(width):
+            sizes[i] = min(work[i % LANES], cap[i % LANES])
     for i in range(width):
         if not sizes[i] > 0:
             for k in range(1, order + 1):
@@ -272,13 +297,13 @@ def _interpolates(z: Array, w: int, goal: Array, limit: float) -> bool:
 def march_lanes(
     program: tuple[Array, int, Array, Array, int, int],
     memory: tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array, Array, Array],
-    lanes: tuple[Array, Array, Array, Array, Array],
-    members: tuple[Array, Array, Array, Array, Array, Array],
+    lanes: tuple[Array, Array, Array, Array, Array, Array, Array],
+    members: tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array],
     ends: tuple[Array, Array, Array, Array, Array],
     events: tuple[Array, Array, Array],
     outputs: tuple[Array, Array],
     bounds: tuple[Array, Array],
-    numbers: tuple[float, float, float, float, float, int, bool],
+    numbers: tuple[float, float, float, float, int, bool, bool],
     rounds: int,
 ) -> bool:
     """Steps of all members; False when they take more rounds, and the call is to be repeated.
@@ -287,16 +312,16 @@ def march_lanes(
     """
     x_code, x_first, x_out, z_code, z_first, z_out = program
     A, X, Xr, Z, Zr, V, Vr, C, new, rate, minus = memory
-    lane, state, t, unit, length = lanes
-    matrices, y0, targets, goals, limits, first = members
+    lane, state, t, unit, length, floor, cap = lanes
+    matrices, y0, values, targets, goals, limits, first, floors, caps = members
     status, reached, y_end, steps, trials = ends
     seen, event_time, event_C = events
     times, states = outputs
     lower, upper = bounds
-    bound, rtol, floor, safety, tolerance, budget, until_then = numbers
+    bound, rtol, safety, tolerance, budget, until_then, dual = numbers
     m, size = y0.shape
     d, n = A.shape[1], A.shape[0]
-    z_constants = targets.shape[1]
+    x_constants = x_first - values.shape[1]
     width = size * LANES
     slope, sizes, reach = np.empty((size, LANES)), np.empty((size, LANES)), np.empty(LANES)
     work, s, inverse = np.empty(width), np.empty(width), np.empty(width)
@@ -319,7 +344,11 @@ def march_lanes(
             unit[w] = first[mb]
             for i in range(size):
                 new[i, w] = y0[mb, i]
-            for c in range(z_constants):
+            floor[w], cap[w] = floors[mb], caps[mb]
+            for c in range(values.shape[1]):
+                for i in range(d):
+                    X[x_constants + c, 0, i, w] = values[mb, c, i]
+            for c in range(targets.shape[1]):
                 for i in range(n):
                     Z[1 + c, 0, i, w] = targets[mb, c, i]
             if A.shape[2] > 1:
@@ -331,7 +360,10 @@ def march_lanes(
             live = live or state[w] != _IDLE
         if not live:
             return True
-        _begin(A, new, rate, minus, X, Xr, Z, Zr, V, x_code, x_first, x_out, z_code, z_first, z_out)
+        _begin(
+            dual, A, new, rate, minus, X, Xr, Z, Zr, V,
+            x_code, x_first, x_out, z_code, z_first, z_out,
+        )  # fmt: skip
         z = Z[0, 0]
         waiting = False
         for w in range(LANES):
@@ -397,10 +429,10 @@ def march_lanes(
             return False
         rounds -= 1
         _expand(
-            A, C, new, rate, unit, minus, X, Xr, Z, Zr, V, Vr,
+            dual, A, C, Cr, new, rate, unit, minus, X, Xr, Z, Zr, V, Vr,
             x_code, x_first, x_out, z_code, z_first, z_out,
         )  # fmt: skip
-        _reach(Cr, sizes.reshape(width), work, floor, rtol, safety, reach)
+        _reach(dual, Cr, sizes.reshape(width), work, floor, cap, rtol, safety, reach)
         for w in range(LANES):
             if state[w] != _READY:
                 reach[w] = 0.0
