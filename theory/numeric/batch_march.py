@@ -171,6 +171,8 @@ def crossings(residual: Callable[[Array], Array], tol: float, count: int) -> Arr
     # the residual may be below the tolerance from the beginning
     high = np.where(weight_low > 0, high, low)
     share, before = high, np.zeros(count)
+    # rounding of the predictor, relative to it, is seen in the residual
+    fine = 1e-9 + 1e-15 / tol
     for step in range(_MOST):
         with np.errstate(all="ignore"):
             trial = (low * weight_high - high * weight_low) / (weight_high - weight_low)
@@ -178,7 +180,7 @@ def crossings(residual: Callable[[Array], Array], tol: float, count: int) -> Arr
         # a bisection now and then bounds the number of steps whatever the residual does
         share = np.where(inside & (step % 8 != 7), trial, 0.5 * (low + high))
         value = gap(share)
-        if np.all((np.abs(value) <= 1e-9) | (high - low <= 1e-12)):
+        if np.all((np.abs(value) <= fine) | (high - low <= 1e-12)):
             break
         below = value <= 0
         side = np.where(below, -1.0, 1.0)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from theory.errors import UnsupportedFormula
 from theory.numeric.batch_march import March, Task, crossings
+from theory.numeric.batch_numba import EXHAUSTED, INTERPOLATES, UNFINISHED, march_lanes
 from theory.numeric.compile import Array
 from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
 from theory.numeric.march import RECENTER
@@ -22,7 +23,7 @@ from theory.numeric.series import (
     primal_tape,
     samples_tape,
 )
-from theory.numeric.series_lanes import EXHAUSTED, INTERPOLATES, LANES, UNFINISHED, march_lanes
+from theory.numeric.series_lanes import LANES
 from theory.numeric.series_numba import as_code
 from theory.numeric.series_numpy import SAFETY, tolerance
 from theory.numeric.tape import Tape
@@ -231,9 +232,7 @@ class _Form:
         """Members whose end has lost its digits."""
         return np.zeros(len(members), dtype=bool)
 
-    def _crossed(
-        self, members: NDArray[np.intp], when: Array, C: Array
-    ) -> tuple[Array, Array]:
+    def _crossed(self, members: NDArray[np.intp], when: Array, C: Array) -> tuple[Array, Array]:
         """Times and states at which the residual passes the tolerance, within one step each."""
         begin, length, unit = when.T
         degrees = np.arange(self.order + 1)
@@ -310,14 +309,10 @@ class _Dual(_Form):
             start = start[:, :, None, :]
         theta = np.stack([np.asarray(v) for v in self.closed(xi, *start)])
         k, d = len(theta), xi.shape[-1]
-        return np.ascontiguousarray(
-            np.moveaxis(theta, -1, 1).reshape(k * d, *xi.shape[:-1])
-        )
+        return np.ascontiguousarray(np.moveaxis(theta, -1, 1).reshape(k * d, *xi.shape[:-1]))
 
     def lost(self, states: Array, theta: Array, members: NDArray[np.intp]) -> NDArray[np.bool_]:
-        k, m, d = self.task.theta0.shape
+        k, _, d = self.task.theta0.shape
         slope = self.curve.geometry(theta.reshape(k, -1)).slope.reshape(d, -1)
         far = np.max(np.abs(self.xi(states, members).T * slope), axis=0)
         return ~(far <= RECENTER) | ~np.isfinite(theta).all(axis=0)
-
-

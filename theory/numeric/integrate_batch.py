@@ -144,9 +144,24 @@ def integrate_batch(
     nonzero = np.abs(theta0[theta0 != 0])
     smallest = float(nonzero.min()) if nonzero.size else 0.0
     task = Task(
-        model, constants, closed_form if atol is None else None, batch, block, objective, theta0, targets, goal, tol, times - t0, t1 - t0,
-        rtol, 1e-3 * rtol * smallest if atol is None else float(atol), max_steps, max_seconds,
-    )  # fmt: skip
+        model=model,
+        constants=constants,
+        # a tolerance for theta is none for the dual variables
+        closed_form=closed_form if atol is None else None,
+        batch=batch,
+        block=block,
+        objective=objective,
+        theta0=theta0,
+        targets=targets,
+        goal=goal,
+        tol=tol,
+        times=times - t0,
+        span=t1 - t0,
+        rtol=rtol,
+        atol=1e-3 * rtol * smallest if atol is None else float(atol),
+        max_steps=max_steps,
+        max_seconds=max_seconds,
+    )
     return _result(task, _march(task, backend, threads), t0)
 
 
