@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -46,18 +47,17 @@ def march_by_series(task: Task, threads: int = 1) -> March:
     """
     deadline = time.monotonic() + task.max_seconds
     closed = _closed_curve(task)
-    form: _Form = _Primal(task)
+    form: _Form | None = None
     if closed is not None:
-        try:
+        with suppress(UnsupportedFormula):
             form = _Dual(task, *closed)
-        except UnsupportedFormula:
-            closed = None
+    if form is None:
+        return _run(_Primal(task), np.arange(task.m), deadline, threads).result
     march = _run(form, np.arange(task.m), deadline, threads)
-    if closed is not None:
-        # where the dual loses digits or stops, the parameters tell how the flow goes on
-        again = np.flatnonzero(march.doubtful)
-        if again.size:
-            march = march.replaced(again, _run(_Primal(task), again, deadline, threads))
+    # where the dual loses digits or stops, the parameters tell how the flow goes on
+    again = np.flatnonzero(march.doubtful)
+    if again.size:
+        march = march.replaced(again, _run(_Primal(task), again, deadline, threads))
     return march.result
 
 
@@ -156,15 +156,15 @@ class _Form:
         """What the steps of one portion work in."""
         batch, order, size = self.task.batch, self.order, self.y0.shape[1]
         shared = batch.A.ndim == 2
-        A = np.zeros((batch.n, batch.d, 1 if shared else LANES))
+        A = _aligned(batch.n, batch.d, 1 if shared else LANES)
         if shared:
             A[:, :, 0] = batch.A
-        X = np.zeros((self.x.size, order + 1, batch.d, LANES))
-        Z = np.zeros((self.z.size, order + 1, batch.n, LANES))
-        V = np.zeros((order + 1, batch.d, LANES))
-        C = np.zeros((order + 1, size, LANES))
+        X = _aligned(self.x.size, order + 1, batch.d, LANES)
+        Z = _aligned(self.z.size, order + 1, batch.n, LANES)
+        V = _aligned(order + 1, batch.d, LANES)
+        C = _aligned(order + 1, size, LANES)
         X2, Z2, V2 = (part.reshape(*part.shape[:-2], -1) for part in (X, Z, V))
-        new, rate = np.zeros((size, LANES)), np.zeros((size, LANES))
+        new, rate = _aligned(size, LANES), _aligned(size, LANES)
         return A, X, X2, Z, Z2, V, V2, C, new, rate, np.full(LANES, -1.0)
 
     def run(self, members: NDArray[np.intp], deadline: float) -> _Marched:
@@ -316,3 +316,11 @@ class _Dual(_Form):
         slope = self.curve.geometry(theta.reshape(k, -1)).slope.reshape(d, -1)
         far = np.max(np.abs(self.xi(states, members).T * slope), axis=0)
         return ~(far <= RECENTER) | ~np.isfinite(theta).all(axis=0)
+
+
+def _aligned(*shape: int) -> Array:
+    """Zeros that begin at a cache line: a vector of eight floats then lies in one."""
+    size = int(np.prod(shape))
+    room = np.zeros(size + LANES)
+    begin = (-room.ctypes.data % 64) // 8
+    return room[begin : begin + size].reshape(shape)
