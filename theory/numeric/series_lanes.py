@@ -30,55 +30,65 @@ _TINY = 1e-300
 
 
 @jit(fastmath=REORDER)
-def _predict(A: Array, x: Array, z: Array) -> None:
-    """Products A x of all lanes; the last axis of A has the length 1 where they share it."""
+def _predict(A: Array, X: Array, node: int, k: int, Z: Array) -> None:
+    """Order k of z = A x of all lanes; the last axis of A has the length 1 where they share it."""
     n, d = A.shape[0], A.shape[1]
     for i in range(n):
         for w in range(LANES):
-            z[i, w] = 0.0
+            Z[0, k, i, w] = 0.0
         j = 0
         if A.shape[2] == 1:
             while j + 3 < d:
                 a0, a1, a2, a3 = A[i, j, 0], A[i, j + 1, 0], A[i, j + 2, 0], A[i, j + 3, 0]
                 for w in range(LANES):
-                    z[i, w] += a0 * x[j, w] + a1 * x[j + 1, w] + a2 * x[j + 2, w] + a3 * x[j + 3, w]
+                    Z[0, k, i, w] += (
+                        a0 * X[node, k, j, w]
+                        + a1 * X[node, k, j + 1, w]
+                        + a2 * X[node, k, j + 2, w]
+                        + a3 * X[node, k, j + 3, w]
+                    )
                 j += 4
             while j < d:
                 for w in range(LANES):
-                    z[i, w] += A[i, j, 0] * x[j, w]
+                    Z[0, k, i, w] += A[i, j, 0] * X[node, k, j, w]
                 j += 1
         else:
             while j < d:
                 for w in range(LANES):
-                    z[i, w] += A[i, j, w] * x[j, w]
+                    Z[0, k, i, w] += A[i, j, w] * X[node, k, j, w]
                 j += 1
 
 
 @jit(fastmath=REORDER)
-def _pull_back(A: Array, r: Array, factor: Array, v: Array) -> None:
-    """Products A^T r of all lanes, times a factor of each."""
+def _pull_back(A: Array, Z: Array, node: int, k: int, factor: Array, V: Array, o: int) -> None:
+    """Order k of A^T r of all lanes times a factor of each, r a node, into V[o]."""
     n, d = A.shape[0], A.shape[1]
     for j in range(d):
         for w in range(LANES):
-            v[j, w] = 0.0
+            V[o, k, j, w] = 0.0
         i = 0
         if A.shape[2] == 1:
             while i + 3 < n:
                 a0, a1, a2, a3 = A[i, j, 0], A[i + 1, j, 0], A[i + 2, j, 0], A[i + 3, j, 0]
                 for w in range(LANES):
-                    v[j, w] += a0 * r[i, w] + a1 * r[i + 1, w] + a2 * r[i + 2, w] + a3 * r[i + 3, w]
+                    V[o, k, j, w] += (
+                        a0 * Z[node, k, i, w]
+                        + a1 * Z[node, k, i + 1, w]
+                        + a2 * Z[node, k, i + 2, w]
+                        + a3 * Z[node, k, i + 3, w]
+                    )
                 i += 4
             while i < n:
                 for w in range(LANES):
-                    v[j, w] += A[i, j, 0] * r[i, w]
+                    V[o, k, j, w] += A[i, j, 0] * Z[node, k, i, w]
                 i += 1
         else:
             while i < n:
                 for w in range(LANES):
-                    v[j, w] += A[i, j, w] * r[i, w]
+                    V[o, k, j, w] += A[i, j, w] * Z[node, k, i, w]
                 i += 1
         for w in range(LANES):
-            v[j, w] *= factor[w]
+            V[o, k, j, w] *= factor[w]
 
 
 @jit()
@@ -92,24 +102,24 @@ def order_zero(
     Xr and Zr are X and Z with coordinates and lanes in one axis.
     """
     d = A.shape[1]
+    V4 = V.reshape((1, V.shape[0], d, LANES))
     if dual:
         Z[0, 0] = y
-        _pull_back(A, Z[0, 0], minus, X[0, 0])
+        _pull_back(A, Z, 0, 0, minus, X, 0)
     else:
         for j in range(x_out.size - 1):
             X[j, 0] = y[j * d : (j + 1) * d]
     fill(x_code, x_first, Xr, 0)
-    _predict(A, X[x_out[0], 0], Z[0, 0])
+    _predict(A, X, x_out[0], 0, Z)
     fill(z_code, z_first, Zr, 0)
-    _pull_back(A, Z[z_out, 0], minus, V[0])
+    _pull_back(A, Z, z_out, 0, minus, V4, 0)
     if dual:
         rate[:] = Z[z_out, 0]
         return
     for j in range(x_out.size - 1):
-        velocity = X[x_out[j + 1], 0]
         for i in range(d):
             for w in range(LANES):
-                rate[j * d + i, w] = velocity[i, w] * V[0, i, w]
+                rate[j * d + i, w] = X[x_out[j + 1], 0, i, w] * V[0, i, w]
 
 
 @jit()
@@ -121,6 +131,7 @@ def expand(
     """All coefficients, each lane in its unit of time, after `order_zero`."""
     d = A.shape[1]
     order, width = C.shape[0] - 1, Vr.shape[1]
+    pulled, V4 = Vr.reshape((1, order + 1, width)), V.reshape((1, order + 1, d, LANES))
     for i in range(C.shape[1]):
         for w in range(LANES):
             C[0, i, w] = y[i, w]
@@ -137,9 +148,9 @@ def expand(
             X[j, 1] = C[1, j * d : (j + 1) * d]
     for k in range(1, order):
         fill(x_code, x_first, Xr, k)
-        _predict(A, X[x_out[0], k], Z[0, k])
+        _predict(A, X, x_out[0], k, Z)
         fill(z_code, z_first, Zr, k)
-        _pull_back(A, Z[z_out, k], minus, V[k])
+        _pull_back(A, Z, z_out, k, minus, V4, 0)
         scale = 1.0 / (k + 1)
         if dual:
             for i in range(C.shape[1]):
@@ -149,11 +160,10 @@ def expand(
                 Xr[0, k + 1, i] = scale * Vr[k, i]
             continue
         for j in range(x_out.size - 1):
-            row, first = Xr[j, k + 1], j * width
-            convolve(row, Xr[x_out[j + 1]], Vr, 0, k, 0)
+            convolve(Xr, j, k + 1, Xr, x_out[j + 1], pulled, 0, 0, k, 0)
             for i in range(width):
-                row[i] *= scale
-                Cr[k + 1, first + i] = row[i]
+                Xr[j, k + 1, i] *= scale
+                Cr[k + 1, j * width + i] = Xr[j, k + 1, i]
     for w in range(LANES):
         minus[w] = -1.0
 

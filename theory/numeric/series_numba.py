@@ -53,6 +53,7 @@ def _expand(
     """All coefficients, in the unit of time, after `_begin`."""
     d = A.shape[1]
     order = C.shape[0] - 1
+    pulled = V.reshape((1, V.shape[0], d))
     for i in range(C.shape[1]):
         C[0, i] = y[i]
         C[1, i] = rate[i] * unit
@@ -76,11 +77,10 @@ def _expand(
                 X[0, k + 1, i] = scale * V[k, i]
         else:
             for j in range(x_out.size - 1):
-                row = X[j, k + 1]
-                convolve(row, X[x_out[j + 1]], V, 0, k, 0)
+                convolve(X, j, k + 1, X, x_out[j + 1], pulled, 0, 0, k, 0)
                 for i in range(d):
-                    row[i] *= scale
-                C[k + 1, j * d : (j + 1) * d] = row
+                    X[j, k + 1, i] *= scale
+                    C[k + 1, j * d + i] = X[j, k + 1, i]
 
 
 @jit()
