@@ -20,14 +20,14 @@ from theory.numeric.series_lanes import (
 )
 from theory.numeric.tape_numba import jit
 
-__all__ = ["EXHAUSTED", "INTERPOLATES", "UNFINISHED", "march_lanes"]
+__all__ = ["EXHAUSTED", "HUGE", "INTERPOLATES", "UNFINISHED", "march_lanes"]
 
 # how a member ends, besides those of `series`
 UNFINISHED, INTERPOLATES, EXHAUSTED = -1, 10, 11
 # what a lane is about to do: take a member, look at its start, look at the end of a step, step
 _EMPTY, _FRESH, _TRIAL, _READY, _IDLE = 0, 1, 2, 3, 4
 # beyond this size a component counts as blown up
-_HUGE = 1e150
+HUGE = 1e150
 
 
 @jit()
@@ -37,7 +37,7 @@ def _accepted(
 ) -> bool:  # fmt: skip
     for i in range(new.shape[0]):
         miss = abs(slope[i, w] - rate[i, w]) * length
-        if not (abs(new[i, w]) < _HUGE and lower[i] <= new[i, w] <= upper[i]):
+        if not (abs(new[i, w]) < HUGE and lower[i] <= new[i, w] <= upper[i]):
             return False
         if not miss <= tolerance * (sizes[i, w] + abs(C[1, i, w])):
             return False

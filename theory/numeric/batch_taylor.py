@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from theory.errors import UnsupportedFormula
 from theory.numeric.batch_march import March, Task, crossings
-from theory.numeric.batch_numba import EXHAUSTED, INTERPOLATES, UNFINISHED, march_lanes
+from theory.numeric.batch_numba import EXHAUSTED, HUGE, INTERPOLATES, UNFINISHED, march_lanes
 from theory.numeric.compile import Array
 from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
 from theory.numeric.march import RECENTER
@@ -115,7 +116,7 @@ def _closed_curve(task: Task) -> tuple[NumericCurve, ClosedForm] | None:
     return curve, form
 
 
-class _Form:
+class _Form(ABC):
     """What is expanded: tapes, the constants of every member, states and tolerances."""
 
     dual: bool
@@ -133,9 +134,9 @@ class _Form:
         rows = constant_rows(self.z, [task.targets.ravel()], m * n)
         self.targets = np.ascontiguousarray(np.moveaxis(rows.reshape(-1, m, n), 1, 0))
 
+    @abstractmethod
     def theta(self, states: Array, members: NDArray[np.intp]) -> Array:
         """Parameters of shape (k * d, m', ...) from states of shape (m', ..., unknowns)."""
-        raise NotImplementedError
 
     def begin(self, change: Array, sizes: Array) -> None:
         """A guess of the first steps, the time in which the state changes by its size."""
@@ -315,7 +316,7 @@ class _Dual(_Form):
         k, _, d = self.task.theta0.shape
         slope = self.curve.geometry(theta.reshape(k, -1)).slope.reshape(d, -1)
         far = np.max(np.abs(self.xi(states, members).T * slope), axis=0)
-        return ~(far <= RECENTER) | ~np.isfinite(theta).all(axis=0)
+        return ~(far <= RECENTER) | ~(np.abs(theta) < HUGE).all(axis=0)
 
 
 def _aligned(*shape: int) -> Array:

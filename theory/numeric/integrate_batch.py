@@ -162,7 +162,7 @@ def integrate_batch(
         max_steps=max_steps,
         max_seconds=max_seconds,
     )
-    return _result(task, _march(task, backend, threads), t0)
+    return _result(task, _march(task, backend, threads), t0, times)
 
 
 def _march(task: Task, backend: str, threads: int) -> March:
@@ -178,17 +178,18 @@ def _march(task: Task, backend: str, threads: int) -> March:
         return march_by_pairs(task)
 
 
-def _result(task: Task, march: March, t0: float) -> BatchResult:
+def _result(task: Task, march: March, t0: float, times: Array) -> BatchResult:
     k, m, d = task.theta0.shape
-    outputs, times = march.outputs, task.times
-    outputs[..., 0] = np.where(times[0] == 0, task.y0.T, outputs[..., 0])
+    outputs = march.outputs
+    if times[0] == t0:
+        outputs[..., 0] = task.y0.T
     theta = outputs.reshape(m, k, d, len(times))
     x = task.block.rho(np.moveaxis(theta, 1, 0).reshape(k, -1)).reshape(m, d, len(times))
     end = task.block.rho(march.end.reshape(k, -1)).reshape(d, m)
     z = task.batch.predict(end, np.arange(m))
     t_end = t0 + march.reached
     return BatchResult(
-        t=t0 + times,
+        t=times,
         theta=theta,
         x=x,
         end=end.T.copy(),
