@@ -18,10 +18,10 @@ from pathlib import Path
 import mpmath
 import numpy as np
 from scipy import sparse
-from scipy.integrate import solve_ivp
 from scipy.optimize import linprog
 
 import theory as th
+from benchmarks import batches as batch_runs
 from benchmarks import trajectories
 from benchmarks.harness import HEADER, Row, rounds
 from benchmarks.limit_point import conic, problem
@@ -192,42 +192,10 @@ def huge() -> Iterator[Row]:
 
 
 def batches() -> Iterator[Row]:
-    n, d, m = 5, 10, 256
-    rng = np.random.default_rng(0)
-    A = rng.standard_normal((n, d)) / np.sqrt(n)
-    y = A @ (rng.standard_normal(d) * (rng.random(d) < 0.3))
-    starts = rng.uniform(0.1, 1.0, (2, m, d))
-    batch, start = th.Batch(A, y), {"u": starts[0], "v": starts[1]}
-
-    def rate(t: float, q: np.ndarray) -> np.ndarray:
-        u, v = q[:d], q[d:]
-        g = A.T @ (A @ (u * u - v * v) - y)
-        return np.concatenate([-2 * u * g, 2 * v * g])
-
-    def loop(method: str, rtol: float = 1e-8) -> np.ndarray:
-        ends = []
-        for i in range(m):
-            q = np.concatenate([starts[0, i], starts[1, i]])
-            run = solve_ivp(rate, (0, 20), q, method=method, rtol=rtol, atol=1e-3 * rtol)
-            ends.append(run.y[:d, -1] ** 2 - run.y[d:, -1] ** 2)
-        return np.array(ends)
-
-    sides: dict[str, Callable[[], object]] = {
-        "ours": lambda: FLOW.integrate_batch(batch, start, 20.0),
-        "loop of DOP853": lambda: loop("DOP853"),
-        "loop of RK45": lambda: loop("RK45"),
-    }
-    seconds, ratios, last = rounds(sides, 3)
-    exact = loop("DOP853", 1e-13)
-    size = np.max(np.abs(exact))
-    errors = [
-        f"{np.max(np.abs(x - exact)) / size:.0e}"
-        for x in (last["ours"].end, last["loop of DOP853"], last["loop of RK45"])
-    ]
-    peers = {k: ratios[k] for k in ("loop of DOP853", "loop of RK45")}
-    yield Row(
-        "256 trajectories", f"{n}, {d}; T = 20", seconds["ours"], peers, ", ".join(errors), "60"
-    )
+    yield from batch_runs.trajectories()
+    case = batch_runs.make_case()
+    batch, starts, m = case.batch, case.starts, case.starts.shape[1]
+    n, d = case.A.shape
     for alpha in (1.0, 1e-2, 1e-6):
         here = {"u": alpha * starts[0], "v": alpha * starts[1]}
         members = [batch.member(i) for i in range(m)]

@@ -455,6 +455,7 @@ class GradientFlow(FlowModel):
         >>> runs.x.shape, runs.success.tolist()
         ((2, 2, 2), [True, True])
         """
+        options.setdefault("closed_form", closed_curve(self.elementwise, start))
         return integrate_batch(self, batch, start, t, **options)
 
     def limit_batch(self, batch: Batch, start: Mapping[Any, Any], **options: Any) -> LimitBatch:

@@ -26,6 +26,7 @@ LOSSES = {
     "poisson": (th.losses.poisson(), th.links.exp()),
     "custom": (th.losses.custom("log(cosh(mu - y))"), th.links.softplus()),
 }
+BACKENDS = pytest.mark.parametrize("backend", ["numba", "numpy"])
 
 
 def drawn(seed: int, m: int, n: int, d: int, *, shared: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -34,9 +35,10 @@ def drawn(seed: int, m: int, n: int, d: int, *, shared: bool) -> tuple[np.ndarra
     return A, rng.uniform(0.2, 0.8, (m, n))
 
 
+@BACKENDS
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_trajectories_are_those_of_the_members(loss: str, shared: bool) -> None:
+def test_trajectories_are_those_of_the_members(loss: str, shared: bool, backend: str) -> None:
     flow = th.GradientFlow(
         th.Elementwise("u**2 - v**2", "u, v"), loss=LOSSES[loss][0], link=LOSSES[loss][1]
     )
@@ -45,8 +47,9 @@ def test_trajectories_are_those_of_the_members(loss: str, shared: bool) -> None:
     starts = np.random.default_rng(2).uniform(0.2, 1.0, (2, 5, 6))
     times = [0.0, 0.1, 0.7, 2.0, 3.0]
     runs = flow.integrate_batch(
-        batch, {"u": starts[0], "v": starts[1]}, (0, 3), rtol=1e-11, t_eval=times
-    )
+        batch, {"u": starts[0], "v": starts[1]}, (0, 3), rtol=1e-11, t_eval=times,
+        backend=backend,
+    )  # fmt: skip
     assert runs.success.all() and runs.x.shape == (5, 6, 5)
     for i in range(5):
         one = flow.integrate(
@@ -58,15 +61,16 @@ def test_trajectories_are_those_of_the_members(loss: str, shared: bool) -> None:
         assert np.allclose(runs.end[i], one.end, atol=1e-9)
 
 
+@BACKENDS
 @pytest.mark.parametrize("model", MODELS)
-def test_trajectories_against_scipy(model: str) -> None:
+def test_trajectories_against_scipy(model: str, backend: str) -> None:
     rho = th.Elementwise(model, MODELS[model])
     flow = th.GradientFlow(rho)
     A, y = drawn(4, 4, 2, 3, shared=True)
     k = len(rho.parameters)
     starts = np.random.default_rng(3).uniform(0.3, 1.0, (k, 4, 3))
     start = {s: starts[j] for j, s in enumerate(rho.parameters)}
-    runs = flow.integrate_batch(th.Batch(A, y), start, 1.5, rtol=1e-10)
+    runs = flow.integrate_batch(th.Batch(A, y), start, 1.5, rtol=1e-10, backend=backend)
     import sympy as sp
 
     value = sp.lambdify(rho.parameters, rho.formula)
@@ -84,11 +88,14 @@ def test_trajectories_against_scipy(model: str) -> None:
         assert np.allclose(runs.theta[i, ..., -1].ravel(), exact.y[:, -1], atol=1e-8)
 
 
-def test_each_member_has_its_own_time_of_interpolation() -> None:
+@BACKENDS
+def test_each_member_has_its_own_time_of_interpolation(backend: str) -> None:
     A, y = drawn(7, 6, 2, 5, shared=True)
     starts = np.geomspace(0.01, 1.0, 6)[:, None]
     batch = th.Batch(A, y)
-    runs = FLOW.integrate_batch(batch, {"u": starts, "v": starts}, rtol=1e-10, tol=1e-6)
+    runs = FLOW.integrate_batch(
+        batch, {"u": starts, "v": starts}, rtol=1e-10, tol=1e-6, backend=backend
+    )
     assert runs.success.all() and np.all(runs.t_end == runs.t_interpolation)
     assert len(set(runs.t_end)) == 6
     for i in range(6):
@@ -102,23 +109,28 @@ def test_each_member_has_its_own_time_of_interpolation() -> None:
         assert abs(residual - 1e-6) <= 1e-8
 
 
-def test_the_end_of_a_member_leaves_the_others_alone() -> None:
+@BACKENDS
+def test_the_end_of_a_member_leaves_the_others_alone(backend: str) -> None:
     # 1/u leaves its domain in finite time for a negative target, and not for a positive one
     flow = th.GradientFlow(th.Elementwise("log(u)", "u"))
     batch = th.Batch([[1.0]], [[0.5], [-40.0], [1.0]])
-    runs = flow.integrate_batch(batch, {"u": 1.0}, 50.0, rtol=1e-9)
+    runs = flow.integrate_batch(batch, {"u": 1.0}, 50.0, rtol=1e-9, backend=backend)
     exact = flow.integrate(batch.member(0), {"u": 1.0}, 50.0, mode="primal", rtol=1e-11)
     assert runs.success[0] and runs.success[2]
     assert abs(runs.end[0, 0] - exact.end[0]) < 1e-7
-    if not runs.success[1]:
-        assert "Stopped at" in runs.message[1]
+    # u u' = -(log(u) + 40) reaches u = 0 at the integral of u / (log(u) + 40), which ends at e^-40
+    assert not runs.success[1] and "Stopped at" in runs.message[1]
+    assert 0.0125 < runs.t_end[1] < 0.0129 and np.isnan(runs.x[1, 0, -1])
 
 
-def test_budgets_end_members_without_success() -> None:
+@BACKENDS
+def test_budgets_end_members_without_success(backend: str) -> None:
     A, y = drawn(7, 3, 2, 5, shared=True)
-    few = FLOW.integrate_batch(th.Batch(A, y), {"u": 1e-3, "v": 1e-3}, 1e4, max_steps=5)
+    batch, start = th.Batch(A, y), {"u": 1e-3, "v": 1e-3}
+    few = FLOW.integrate_batch(batch, start, 1e4, max_steps=5, backend=backend)
     assert not few.success.any() and "budget of steps" in few.message[0]
-    none = FLOW.integrate_batch(th.Batch(A, y), {"u": 1e-3, "v": 1e-3}, 1e4, max_seconds=0.0)
+    assert np.all(few.steps <= 5) and np.all(few.t_end < 1e4)
+    none = FLOW.integrate_batch(batch, start, 1e4, max_seconds=0.0, backend=backend)
     assert not none.success.any() and "time budget" in none.message[0]
 
 
@@ -220,6 +232,8 @@ def test_starts_that_do_not_fit(start, error, part: str) -> None:
         ({"t": 1.0, "t_eval": [0.5, 0.5]}, "increasing t_eval"),
         ({"t": 1.0, "t_eval": [2.0]}, "within [0.0, 1.0]"),
         ({"t": 1.0, "t_eval": []}, "increasing t_eval"),
+        ({"t": 1.0, "backend": "fortran"}, "'fortran'"),
+        ({"t": 1.0, "threads": 0}, "threads"),
     ],
 )
 def test_options_that_cannot_be(options: dict, part: str) -> None:
@@ -229,18 +243,19 @@ def test_options_that_cannot_be(options: dict, part: str) -> None:
     assert part in str(caught.value)
 
 
-def test_hard_labels_have_trajectories_and_no_limit() -> None:
+@BACKENDS
+def test_hard_labels_have_trajectories_and_no_limit(backend: str) -> None:
     flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"), loss=th.losses.logistic())
     batch = th.Batch([[1.0, 2.0]], [[1.0], [-1.0]])
-    runs = flow.integrate_batch(batch, {"u": 0.1, "v": 0.1}, 5.0)
+    runs = flow.integrate_batch(batch, {"u": 0.1, "v": 0.1}, 5.0, backend=backend)
     assert runs.success.all() and np.isnan(runs.t_interpolation).all()
     with pytest.raises(InfeasibleTarget):
-        flow.integrate_batch(batch, {"u": 0.1, "v": 0.1})
+        flow.integrate_batch(batch, {"u": 0.1, "v": 0.1}, backend=backend)
     with pytest.raises(InfeasibleTarget):
         flow.limit_batch(batch, {"u": 0.1, "v": 0.1})
     wrong = th.Batch([[1.0, 2.0]], [[1.0], [0.3]])
     with pytest.raises(DataError, match=r"y\[1, 0\] = 0.3"):
-        flow.integrate_batch(wrong, {"u": 0.1, "v": 0.1}, 5.0)
+        flow.integrate_batch(wrong, {"u": 0.1, "v": 0.1}, 5.0, backend=backend)
 
 
 def test_a_single_problem_is_no_batch() -> None:

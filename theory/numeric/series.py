@@ -8,7 +8,7 @@ flow nor underflow for a slow one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -26,7 +26,22 @@ from theory.numeric.problem import Regression
 from theory.numeric.start import Start, read_constants
 from theory.numeric.tape import Tape, make_tape
 
-__all__ = ["BACKENDS", "Chunk", "Engine", "Spec", "dual_spec", "make_engine", "primal_spec"]
+__all__ = [
+    "BACKENDS",
+    "Chunk",
+    "Engine",
+    "Spec",
+    "centered",
+    "compiled",
+    "constant_rows",
+    "dual_spec",
+    "dual_tape",
+    "make_engine",
+    "order_for",
+    "primal_spec",
+    "primal_tape",
+    "samples_tape",
+]
 
 BACKENDS = ("auto", "numba", "numpy")
 # squares and cubes of smaller starts come near to the end of the range of floats
@@ -137,19 +152,16 @@ def primal_spec(
     atol: float,
 ) -> Spec:
     """The series of the parameters."""
-    rho = model.elementwise
-    values = read_constants(rho, start)
-    formula = rho.formula.subs(values)
-    velocity = [p.subs(values) * sp.diff(formula, s) for p, s in zip(rho.rates, rho.parameters)]
-    tape = make_tape((formula, *velocity), rho.parameters)
-    samples, targets = _samples(model, problem)
+    tape = primal_tape(model, start)
+    samples = samples_tape(model)
+    targets = constant_rows(samples, [problem.y], problem.n)
     d = problem.d
     return Spec(
         dual=False,
         problem=problem,
         coordinates=tape,
         samples=samples,
-        values=_constants(tape, [], d),
+        values=constant_rows(tape, [], d),
         targets=targets,
         lower=np.repeat(curve.block.lower[:, 0], d),
         upper=np.repeat(curve.block.upper[:, 0], d),
@@ -157,6 +169,15 @@ def primal_spec(
         rtol=rtol,
         floor=atol / rtol,
     )
+
+
+def primal_tape(model: FlowModel, start: Start) -> Tape:
+    r"""Outputs x and the velocity $P\nabla\rho$, in the parameters."""
+    rho = model.elementwise
+    values = read_constants(rho, start)
+    formula = rho.formula.subs(values)
+    velocity = [p.subs(values) * sp.diff(formula, s) for p, s in zip(rho.rates, rho.parameters)]
+    return make_tape((formula, *velocity), rho.parameters)
 
 
 def dual_spec(
@@ -169,18 +190,9 @@ def dual_spec(
     atol: float,
 ) -> Spec:
     """The series of the dual variables, from a closed form of the curve."""
-    rho = model.elementwise
-    values = read_constants(rho, start)
-    formula = rho.formula.subs(values)
-    theta = {s: closed_form.theta[s].subs(values) for s in rho.parameters}
-    given = tuple(closed_form.start[s] for s in rho.parameters)
-    sizes = np.abs(curve.theta0[curve.theta0 != 0])
-    if sizes.size and sizes.min() > _SMALLEST and sizes.max() < _LARGEST:
-        tape = make_tape((formula.xreplace(theta),), (closed_form.xi,), given)
-    else:
-        # SymPy would join (u0 e^xi)^2 into u0^2 e^(2 xi), whose first factor underflows
-        tape = make_tape((formula,), (closed_form.xi,), given, definitions=tuple(theta.items()))
-    samples, targets = _samples(model, problem)
+    tape = dual_tape(model, start, curve.theta0, closed_form)
+    samples = samples_tape(model)
+    targets = constant_rows(samples, [problem.y], problem.n)
     spec = Spec(
         dual=True,
         problem=problem,
@@ -199,7 +211,7 @@ def dual_spec(
 
 def centered(spec: Spec, curve: NumericCurve, center: Array) -> Spec:
     """A dual problem whose curves start at other points of them."""
-    values = _constants(spec.coordinates, list(center), spec.problem.d)
+    values = constant_rows(spec.coordinates, list(center), spec.problem.d)
     if curve.domain is None:
         return replace(spec, values=values)
     lower, upper = (np.broadcast_to(end, (spec.problem.d,)) for end in curve.domain(*center))
@@ -216,16 +228,8 @@ def make_engine(spec: Spec, backend: str = "auto") -> Engine:
     DomainError
         For an unknown backend, or one that is not installed.
     """
-    if backend not in BACKENDS:
-        raise DomainError(f"Expected backend in {BACKENDS} but got {backend!r}.")
     dense = isinstance(spec.problem.A, np.ndarray)
-    installed = find_spec("numba") is not None
-    if backend == "numba" and not installed:
-        raise DomainError(
-            "backend='numba' needs Numba: pip install 'implicit-bias-theory[fast]', or take "
-            "backend='numpy'."
-        )
-    if backend == "numba" or (backend == "auto" and installed and dense):
+    if compiled(backend) and (dense or backend == "numba"):
         from theory.numeric.series_numba import NumbaEngine
 
         return NumbaEngine(spec)
@@ -234,18 +238,58 @@ def make_engine(spec: Spec, backend: str = "auto") -> Engine:
     return NumpyEngine(spec)
 
 
-def _samples(model: FlowModel, problem: Regression) -> tuple[Tape, Array]:
+def dual_tape(model: FlowModel, start: Start, theta0: Array, closed_form: ClosedForm) -> Tape:
+    r"""Output x in $\xi$; the starts are given."""
+    rho = model.elementwise
+    values = read_constants(rho, start)
+    formula = rho.formula.subs(values)
+    theta = {s: closed_form.theta[s].subs(values) for s in rho.parameters}
+    given = tuple(closed_form.start[s] for s in rho.parameters)
+    sizes = np.abs(theta0[theta0 != 0])
+    if sizes.size and sizes.min() > _SMALLEST and sizes.max() < _LARGEST:
+        return make_tape((formula.xreplace(theta),), (closed_form.xi,), given)
+    # SymPy would join (u0 e^xi)^2 into u0^2 e^(2 xi), whose first factor underflows
+    return make_tape((formula,), (closed_form.xi,), given, definitions=tuple(theta.items()))
+
+
+def compiled(backend: str) -> bool:
+    """Whether a choice of the backend means Numba; it may be missing for "auto" alone.
+
+    Raises
+    ------
+    DomainError
+        For an unknown backend, or one that is not installed.
+    """
+    if backend not in BACKENDS:
+        raise DomainError(f"Expected backend in {BACKENDS} but got {backend!r}.")
+    installed = find_spec("numba") is not None
+    if backend == "numba" and not installed:
+        raise DomainError(
+            "backend='numba' needs Numba: pip install 'implicit-bias-theory[fast]', or take "
+            "backend='numpy'."
+        )
+    return installed and backend != "numpy"
+
+
+def samples_tape(model: FlowModel) -> Tape:
+    """Output r, the slope of the loss, in z; the targets are given.
+
+    Raises
+    ------
+    UnsupportedFormula
+        When the slope has no Taylor series.
+    """
     slope = model.loss.gradient_in_predictor(model.link)
     try:
-        tape = make_tape((slope,), (PREDICTOR,), (model.loss.target,))
+        return make_tape((slope,), (PREDICTOR,), (model.loss.target,))
     except UnsupportedFormula as error:
         raise UnsupportedFormula(
             f"The slope {slope} of the loss has no Taylor series: {error}"
         ) from error
-    return tape, _constants(tape, [problem.y], problem.n)
 
 
-def _constants(tape: Tape, given: list[Array], width: int) -> Array:
+def constant_rows(tape: Tape, given: Sequence[Array], width: int) -> Array:
+    """The constants of a tape at given values of shape (width,), one row each."""
     compiled: Callable[..., tuple[Array, ...]] = compile_expressions(tape.constants, tape.given)
     rows = [np.broadcast_to(v, (width,)) for v in compiled(*given)]
     return np.array(rows, dtype=np.float64).reshape(len(rows), width)

@@ -12,7 +12,7 @@ from theory.numeric.series_numpy import BRANCH, REST, SAFETY, tolerance
 from theory.numeric.tape import Op, Tape
 from theory.numeric.tape_numba import convolve, fill, jit, predict, pull_back
 
-__all__ = ["NumbaEngine"]
+__all__ = ["NumbaEngine", "as_code"]
 
 POWER = int(Op.POWER)
 
@@ -53,6 +53,7 @@ def _expand(
     """All coefficients, in the unit of time, after `_begin`."""
     d = A.shape[1]
     order = C.shape[0] - 1
+    pulled = V.reshape((1, V.shape[0], d))
     for i in range(C.shape[1]):
         C[0, i] = y[i]
         C[1, i] = rate[i] * unit
@@ -76,11 +77,10 @@ def _expand(
                 X[0, k + 1, i] = scale * V[k, i]
         else:
             for j in range(x_out.size - 1):
-                row = X[j, k + 1]
-                convolve(row, X[x_out[j + 1]], V, 0, k, 0)
+                convolve(X, j, k + 1, X, x_out[j + 1], pulled, 0, 0, k, 0)
                 for i in range(d):
-                    row[i] *= scale
-                C[k + 1, j * d : (j + 1) * d] = row
+                    X[j, k + 1, i] *= scale
+                    C[k + 1, j * d + i] = X[j, k + 1, i]
 
 
 @jit()
@@ -255,10 +255,10 @@ class NumbaEngine:
         self.Z = _memory(spec.samples, spec.targets, order, problem.n)
         self.V = np.zeros((order + 1, problem.d))
         self.programs = (
-            _code(spec.coordinates),
+            as_code(spec.coordinates),
             spec.coordinates.first,
             np.array(spec.coordinates.outputs, dtype=np.int64),
-            _code(spec.samples),
+            as_code(spec.samples),
             spec.samples.first,
             spec.samples.outputs[0],
         )
@@ -291,6 +291,7 @@ def _memory(tape: Tape, constants: Array, order: int, width: int) -> Array:
     return rows
 
 
-def _code(tape: Tape) -> Any:
+def as_code(tape: Tape) -> Any:
+    """The operations as integers, shape (number, 5)."""
     steps = [(int(s.op), s.a, s.b, s.c, s.name) for s in tape.operations]
     return np.array(steps, dtype=np.int64).reshape(-1, 5)

@@ -12,10 +12,10 @@ import numpy as np
 from theory.numeric.compile import Array
 from theory.numeric.tape import FUNCTIONS, Op
 
-__all__ = ["convolve", "fill", "jit", "predict", "pull_back"]
+__all__ = ["REORDER", "convolve", "fill", "jit", "predict", "pull_back"]
 
 # sums may be reordered, but NaN and infinity keep their meaning
-_REORDER = {"reassoc", "contract", "nsz"}
+REORDER = {"reassoc", "contract", "nsz"}
 
 
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -97,52 +97,60 @@ def _value(name: int, a: float) -> float:
     return np.nan
 
 
-@jit(fastmath=_REORDER)
-def convolve(out: Array, a: Array, b: Array, low: int, k: int, shift: int) -> None:
-    """Out = sum of a[j] b[k - shift - j + low] over j = low..k: products of total degree fixed."""
-    width = out.size
+@jit(fastmath=REORDER)
+def convolve(
+    out: Array, o: int, row: int, a: Array, p: int, b: Array, q: int, low: int, k: int, shift: int
+) -> None:
+    """Row of node o = sum of a_j b_(k - shift - j + low) over j = low..k, of the nodes p and q.
+
+    Nodes by their number and no views of them: a view costs as much as a short loop.
+    """
+    width = out.shape[2]
     top = k - shift + low
     for i in range(width):
-        out[i] = 0.0
+        out[o, row, i] = 0.0
     j = low
     # four terms at once keep the sum in registers
     while j + 3 <= k:
-        a0, a1, a2, a3 = a[j], a[j + 1], a[j + 2], a[j + 3]
-        b0, b1, b2, b3 = b[top - j], b[top - j - 1], b[top - j - 2], b[top - j - 3]
+        m = top - j
         for i in range(width):
-            out[i] += a0[i] * b0[i] + a1[i] * b1[i] + a2[i] * b2[i] + a3[i] * b3[i]
+            out[o, row, i] += (
+                a[p, j, i] * b[q, m, i]
+                + a[p, j + 1, i] * b[q, m - 1, i]
+                + a[p, j + 2, i] * b[q, m - 2, i]
+                + a[p, j + 3, i] * b[q, m - 3, i]
+            )
         j += 4
     while j <= k:
-        a0, b0 = a[j], b[top - j]
         for i in range(width):
-            out[i] += a0[i] * b0[i]
+            out[o, row, i] += a[p, j, i] * b[q, top - j, i]
         j += 1
 
 
-@jit(fastmath=_REORDER)
-def _square(out: Array, a: Array, k: int) -> None:
+@jit(fastmath=REORDER)
+def _square(rows: Array, o: int, p: int, k: int) -> None:
     """Every mixed product once."""
-    width = out.size
+    width = rows.shape[2]
     for i in range(width):
-        out[i] = 0.0
+        rows[o, k, i] = 0.0
     half = (k + 1) // 2
     j = 0
     while j + 1 < half:
-        a0, a1, b0, b1 = a[j], a[j + 1], a[k - j], a[k - j - 1]
         for i in range(width):
-            out[i] += a0[i] * b0[i] + a1[i] * b1[i]
+            rows[o, k, i] += (
+                rows[p, j, i] * rows[p, k - j, i] + rows[p, j + 1, i] * rows[p, k - j - 1, i]
+            )
         j += 2
     if j < half:
-        a0, b0 = a[j], a[k - j]
         for i in range(width):
-            out[i] += a0[i] * b0[i]
+            rows[o, k, i] += rows[p, j, i] * rows[p, k - j, i]
     if k % 2 == 0:
-        middle = a[k // 2]
         for i in range(width):
-            out[i] = 2 * out[i] + middle[i] * middle[i]
+            middle = rows[p, k // 2, i]
+            rows[o, k, i] = 2 * rows[o, k, i] + middle * middle
     else:
         for i in range(width):
-            out[i] *= 2
+            rows[o, k, i] *= 2
 
 
 @jit()
@@ -151,65 +159,55 @@ def fill(code: Array, first: int, rows: Array, k: int) -> None:
     width = rows.shape[2]
     for step in range(code.shape[0]):
         op, ia, ib, io = code[step, 0], code[step, 1], code[step, 2], first + step
-        # no views of rows where none are needed: each costs as much as a short loop
         if op == _ADD:
             for i in range(width):
                 rows[io, k, i] = rows[ia, k, i] + rows[ib, k, i]
-            continue
-        if op == _SUBTRACT:
+        elif op == _SUBTRACT:
             for i in range(width):
                 rows[io, k, i] = rows[ia, k, i] - rows[ib, k, i]
-            continue
-        if op == _SCALE:
+        elif op == _SCALE:
             for i in range(width):
                 rows[io, k, i] = rows[ia, 0, i] * rows[ib, k, i]
-            continue
-        if op == _DERIVE:
+        elif op == _DERIVE:
             for i in range(width):
                 rows[io, k, i] = k * rows[ia, k, i]
-            continue
-        a, b, p = rows[ia], rows[ib], rows[io]
-        ak, out = a[k], p[k]
-        if op == _MULTIPLY:
-            convolve(out, a, b, 0, k, 0)
+        elif op == _MULTIPLY:
+            convolve(rows, io, k, rows, ia, rows, ib, 0, k, 0)
         elif op == _SQUARE:
-            _square(out, a, k)
+            _square(rows, io, ia, k)
         elif op == _DIVIDE:
-            b0 = b[0]
             if k == 0:
                 for i in range(width):
-                    out[i] = ak[i] / b0[i]
+                    rows[io, 0, i] = rows[ia, 0, i] / rows[ib, 0, i]
             else:
-                convolve(out, b, p, 1, k, 1)
+                convolve(rows, io, k, rows, ib, rows, io, 1, k, 1)
                 for i in range(width):
-                    out[i] = (ak[i] - out[i]) / b0[i]
+                    rows[io, k, i] = (rows[ia, k, i] - rows[io, k, i]) / rows[ib, 0, i]
         elif op == _POWER:
-            a0, b0 = a[0], b[0]
             if k == 0:
                 for i in range(width):
-                    out[i] = a0[i] ** b0[i]
+                    rows[io, 0, i] = rows[ia, 0, i] ** rows[ib, 0, i]
             else:
                 for i in range(width):
-                    out[i] = 0.0
+                    rows[io, k, i] = 0.0
                 for j in range(1, k + 1):
-                    aj, pj = a[j], p[k - j]
                     for i in range(width):
-                        out[i] += (j * b0[i] - (k - j)) * aj[i] * pj[i]
+                        share = j * rows[ib, 0, i] - (k - j)
+                        rows[io, k, i] += share * rows[ia, j, i] * rows[io, k - j, i]
                 for i in range(width):
-                    out[i] /= k * a0[i]
+                    rows[io, k, i] /= k * rows[ia, 0, i]
         elif k == 0:
-            c0 = rows[code[step, 3], 0]
-            name = code[step, 4]
+            name, ic = code[step, 4], code[step, 3]
             for i in range(width):
-                out[i] = _value(name, c0[i])
+                rows[io, 0, i] = _value(name, rows[ic, 0, i])
         else:
-            convolve(out, a, b, 1, k, 1)
+            convolve(rows, io, k, rows, ia, rows, ib, 1, k, 1)
             scale = 1.0 / k
             for i in range(width):
-                out[i] *= scale
+                rows[io, k, i] *= scale
 
 
-@jit(fastmath=_REORDER)
+@jit(fastmath=REORDER)
 def predict(A: Array, X: Array, node: int, k: int, Z: Array) -> None:
     """Order k of z = A x, x a node."""
     n, d = A.shape
@@ -233,7 +231,7 @@ def predict(A: Array, X: Array, node: int, k: int, Z: Array) -> None:
         i += 1
 
 
-@jit(fastmath=_REORDER)
+@jit(fastmath=REORDER)
 def pull_back(A: Array, Z: Array, node: int, k: int, factor: float, V: Array) -> None:
     """Order k of factor * A^T r, r a node; four samples at once, since the sum is in memory."""
     n, d = A.shape
