@@ -15,7 +15,7 @@ from tests.nightly import NIGHTLY
 from theory.exact.balls import _FUNCTIONS, Program, precision, series_length
 
 # 10,000 points for each function had no miss; every run repeats a quarter of them
-POINTS = 10_000 if NIGHTLY else 2_500
+POINTS = 10_000 if NIGHTLY else 1_500
 
 
 def padded(value: mp.mpf, bits: int) -> arb:
