@@ -15,6 +15,7 @@ import sympy as sp
 from flint import arb
 
 from theory.claims.claim import term_of
+from theory.claims.cofactors import cofactors
 from theory.claims.generators import GENERATORS, Finer, Search
 from theory.claims.inequality import rational_near
 from theory.claims.replay import Rejected
@@ -365,17 +366,9 @@ class Prover:
         n, _ = algebra.value(t)
         if n == 0:
             return self.apply("near", t, GENERATORS, algebra.entries, self.sample, [])
-        inner = [r.degrees() for _, _, r in algebra.relations]
-        roots = [
-            i
-            for i, degree, _ in algebra.relations
-            if degree == 2 and n.degrees()[i] and sum(bool(r[i]) for r in inner) == 1
-        ]
-        # with all signs flipped another factor may vanish too: sqrt(2) sqrt(2 + sqrt(3))
-        choices = (c for k in range(1, 5) for c in itertools.combinations(roots, k))
         return any(
-            self.apply("near", t, GENERATORS, algebra.entries, self.sample, list(free))
-            for free in itertools.islice(choices, 24)
+            self.apply("near", t, GENERATORS, algebra.entries, self.sample, m)
+            for m in cofactors(algebra, n)
         )
 
     def _zero_gradient(self, t: Term, depth: int) -> bool:
