@@ -11,7 +11,7 @@ import sympy as sp
 from flint import arb
 
 from theory.claims.claim import term_of
-from theory.claims.limit_search import limit_proof, symbolic
+from theory.claims.limit_search import infinite_at, limit_proof, symbolic
 from theory.claims.relation_search import part_of
 from theory.claims.replay import Rejected
 from theory.claims.replay.answers import relation_on, smooth_on
@@ -100,11 +100,16 @@ def _beyond(q: LimitPoint, hints: Mapping[str, Any], i: int) -> Iterator[dict[st
     for side, direction in enumerate("+-"):
         end = part["hints"]["range"][side]
         place = ["oo", 2 * side - 1] if end is None else written_out(end)
+        functions = [written_out(part["hints"]["dual"]), *curve.leaving]
+        try:
+            last = infinite_at(curve.ends(part["hints"], functions)[side])
+        except Rejected:
+            continue
         for approach, v in limit_proof({}, curve.rho, curve.s, place, direction):
             if not is_infinite(v):
                 yield {
                     "because": "beyond", "index": i, "side": side, "limit": approach.part(),
-                    "coordinates": {str(i): part},
+                    "coordinates": {str(i): part}, "last": last,
                 }  # fmt: skip
                 break
 

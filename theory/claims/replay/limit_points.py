@@ -31,7 +31,7 @@ from theory.claims.replay.facts import (
 )
 from theory.claims.replay.flow_questions import Curve, curve_of
 from theory.claims.replay.germs import approached, is_infinite, moved
-from theory.claims.replay.relations import has_value, read, relation_proved
+from theory.claims.replay.relations import has_value, limit_at, read, relation_proved
 from theory.claims.replay.steps import inside
 from theory.claims.replay.terms import (
     Term,
@@ -231,11 +231,12 @@ def _gradient(q: LimitPoint, proof: Mapping[str, Any]) -> None:
 
 def _beyond(q: LimitPoint, proof: Mapping[str, Any]) -> None:
     i, side = proof["index"], proof["side"]
-    demand(side in (0, 1), "no end")
+    demand(type(side) is int and side in (0, 1), "no end")
     c = _coordinates(q, proof)[i]
-    end = c.hints["range"][side]
-    place = ["oo", 2 * side - 1] if end is None else written_out(end)
-    v = _limit(c.curve.rho, c.curve.s, place, "+-"[side], proof["limit"])
+    # the curve of the proof may be a part of the whole
+    last = c.curve.ends(c.hints, [c.dual, *c.curve.leaving])[side]
+    demand(is_infinite(limit_at(last, proof["last"])), "the curve may go on")
+    v = limit_at(c.curve.ends(c.hints, [c.curve.rho])[side], {"of": 0, "proof": proof["limit"]})
     demand(not is_infinite(v), "an infinite end")
     begin = substitute(c.curve.rho, {c.curve.s: written_out(c.hints["begin"])})
     sides = [Context({}).sign(add(t, mul(-1, v))) for t in (begin, q.x[i])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from theory.claims.replay.answers import End, relation_on
 from theory.claims.replay.facts import (
     BITS,
     POSITIVE,
@@ -12,6 +13,7 @@ from theory.claims.replay.facts import (
     at_precision,
     undefined,
 )
+from theory.claims.replay.germs import approached, is_infinite, moved
 from theory.claims.replay.steps import (
     established,
     inside,
@@ -176,3 +178,15 @@ def demand_refuted(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
     gone = claim["operator"] == "==" and undefined(context, sides[side], poles=False)
     demand(gone, "both sides have values, or a pole")
     demand(has_value(sides[1 - side]), "neither side has a value")
+
+
+def limit_at(end: End, part: Mapping[str, Any]) -> Term:
+    """The proved limit of one of the functions at an end, finite or not."""
+    ranges = read(relation_on({"ranges": end.ranges, "relations": []}, 0, "=="))["ranges"]
+    proof = part["proof"]
+    germ = approached(ranges, is_infinite(end.place), proof)
+    demand(is_infinite(end.place) or germ.regular(end.place), "the end may have no value")
+    f = moved(end.functions[part["of"]], end.name, end.place, end.direction, proof["name"])
+    v = germ.limit(f)
+    demand(v is not None, "the steps prove no limit")
+    return v
