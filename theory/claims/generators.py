@@ -77,12 +77,20 @@ class Search(Algebra):
         elif t[0] in ("sin", "cos"):
             self._find_angle(t[1])
         elif t[0] in ("Abs", "sign"):
-            self.emit("case", t, self._sign_of(t[1]))
+            self._find_case(t)
         elif t[0] in ("Min", "Max"):
             self._find_extreme(t)
         else:
             self._find_function(t)
         return self.values[key(t)]
+
+    def _find_case(self, t: Term) -> None:
+        try:
+            self.emit("case", t, self._sign_of(t[1]))
+        except Rejected:
+            if self.point is not None:
+                raise
+            self._find_function(t)
 
     def _sign_of(self, t: Term) -> int:
         self.prover.sign(t)

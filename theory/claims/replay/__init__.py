@@ -31,6 +31,7 @@ from theory.claims.replay.relations import (
 from theory.claims.replay.terms import (
     Rejected,
     demand,
+    fixed_signs,
     of_known_arity,
 )
 from theory.claims.replay.trajectories import TRAJECTORIES, demand_path
@@ -144,7 +145,9 @@ def conditions_of(record: Mapping[str, Any]) -> tuple[str, ...]:
         case None:
             return () if holds_everywhere(record["proof"]) else ("both sides are defined",)
         case "conserved":
-            return ("the flow stays where the law has a value",)
+            _, signs = fixed_signs(record["claim"]["law"], set())
+            where = "is continuous" if signs else "has a value"
+            return (f"the flow stays where the law {where}",)
         case "decreases":
             return ("the flow stays where the formula and the loss have values",)
         case "mirror_potential":

@@ -228,7 +228,10 @@ class Algebra:
         self.angles.append((angle, c, s))
 
     def _function(self, op: str, *terms: Term) -> None:
-        demand(op in BALLS and op not in ("exp", "log", "Abs", "sign", "Min", "Max"), op)
+        # at each point the value is a number, but near one it may have a jump or a kink
+        open_signs = op in ("Abs", "sign") and self.point is None
+        demand(op in BALLS and op not in ("exp", "log", "Min", "Max"), op)
+        demand(open_signs or op not in ("Abs", "sign"), op)
         demand(len(terms) == 1, f"{op} of {len(terms)} terms")
         args = [self._define(t) for t in terms]
         t = [op, *terms]
