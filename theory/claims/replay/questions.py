@@ -47,8 +47,8 @@ def _conserved(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
     components = [written_out(t) for t in claim["components"]]
     restriction = [written_out(t) for t in claim["restriction"]]
     demand(components, "no components")
-    used = set().union(*map(variables, (law, *components, *restriction, *rates)))
-    demand(used <= set(claim["ranges"]), "a name without a domain")
+    names_used = set().union(*map(variables, (law, *components, *restriction, *rates)))
+    demand(names_used <= set(claim["ranges"]), "a name without a domain")
     if not restriction:
         # a sign has rate zero wherever it is continuous, and a law with one is about no other place
         steps, table = fixed_signs(law, set(claim["ranges"]))
