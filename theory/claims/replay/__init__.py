@@ -36,7 +36,42 @@ from theory.claims.replay.terms import (
 )
 from theory.claims.replay.trajectories import TRAJECTORIES, demand_path
 
-__all__ = ["Rejected", "conditions_of", "digest", "replay"]
+__all__ = ["Rejected", "conditions_of", "digest", "parsed", "replay"]
+
+
+def parsed(text: str) -> Any:
+    """What a file says, where it can be read in one way only.
+
+    Of an entry that occurs twice, readers of JSON keep the first or the last; NaN and Infinity are
+    no JSON.
+
+    Raises
+    ------
+    Rejected
+        When the text is no JSON, is nested too deeply, or has an entry twice.
+
+    Examples
+    --------
+    >>> parsed('{"verdict": "PROVED", "verdict": "REFUTED"}')
+    Traceback (most recent call last):
+    theory.claims.replay.terms.Rejected: an entry occurs twice
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+    except Rejected:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise Rejected(f"no JSON that can be read: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    demand(len(table) == len(pairs), "an entry occurs twice")
+    return table
+
+
+def _no_number(name: str) -> Any:
+    raise Rejected(f"{name} is no number")
 
 
 def digest(claim: Mapping[str, Any]) -> str:

@@ -55,6 +55,7 @@ def read(claim: Mapping[str, Any]) -> dict[str, Any]:
     relations = [(o, written_out(t)) for o, t in claim["relations"]]
     demand(all(o in _SIGNS for o, _ in relations), "an unknown relation")
     closed = [(x, written_out(e)) for x, e in claim["closed"]]
+    demand(all(has_value(e) for _, e in closed), "an end is not a number")
     left, right = written_out(claim["left"]), written_out(claim["right"])
     bounds = [e for r in ranges.values() for e in r[:2] if e is not None]
     terms = [left, right, *bounds, *(t for _, t in relations), *(e for _, e in closed)]

@@ -36,7 +36,7 @@ def key(t: Term) -> str:
 def number(t: Term) -> Fraction | None:
     if type(t) is int:
         return Fraction(t)
-    return Fraction(t) if type(t) is str and re.fullmatch(r"-?\d+/\d+", t) else None
+    return Fraction(t) if type(t) is str and re.fullmatch(r"-?[0-9]+/[0-9]+", t) else None
 
 
 def literal(q: Fraction) -> Term:
