@@ -278,12 +278,12 @@ def _claimed(claim: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
 @_JSON
 def replay(path: str, as_json: bool) -> None:
     """Check the certificate in FILE, as prove or laws --certificate writes it, on its own."""
-    from theory.claims.replay import Rejected, conditions_of
+    from theory.claims.replay import Rejected, conditions_of, parsed
     from theory.claims.replay import replay as check
     from theory.cli_laws import is_law_file
 
     try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = parsed(Path(path).read_text(encoding="utf-8"))
         if is_law_file(record):
             _replay_laws(record, as_json)
             return

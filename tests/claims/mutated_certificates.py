@@ -37,6 +37,8 @@ STATEMENTS: list[tuple[str, dict[str, str]]] = [
     ("exp(pi*sqrt(163)) == 262537412640768744", {}),
     ("x*(1 - x) <= 1/4", {"x": "[0, 1]"}),
     ("log(x**2) == 2*log(x)", {}),
+    ("cos(pi/5) == (1 + sqrt(5))/4", {}),
+    ("tan(pi/8) == sqrt(2) - 1", {}),
 ]
 
 
@@ -107,6 +109,10 @@ def flows() -> list[th.Verdict]:
         th.limit_point_is([2, 3], linear, line, {"u": [1, 0]}),
         th.limit_point_is([1, 1], square, th.Regression([[1, 1]], [2]), {"u": 0.5}),
         th.limit_point_is([3, -1], square, th.Regression([[1, 1]], [2]), {"u": 0.5}),
+        th.limit_point_is(["9/10", 1], square, th.Regression([[1, 1]], [2]), {"u": 0.5}, 0.125),
+        th.limit_point_is([0.3, 0.35], difference, wide, {"u": 0.1, "v": 0.1}, 0.01),
+        th.is_legendre(th.Elementwise("u", "u", assume={"u": "positive"}), {"u": 1}),
+        th.conserved("sign(u)", th.Elementwise("u**2 - v**2", "u, v")),
     ]
 
 

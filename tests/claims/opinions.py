@@ -151,7 +151,8 @@ def _ends(record: Mapping[str, Any]) -> str:
     gap = np.abs(x - point).max()
     if np.abs(flow.field(0, last)).max() > 1e-7:
         return "UNDECIDED"
-    return "PROVED" if gap < 1e-6 else "REFUTED" if gap > 1e-3 else "UNDECIDED"
+    most = float(_number(claim.get("tolerance", 0)))
+    return "PROVED" if gap < most + 1e-6 else "REFUTED" if gap > most + 1e-3 else "UNDECIDED"
 
 
 def _number(t: Any) -> sp.Expr:

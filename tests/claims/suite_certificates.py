@@ -69,8 +69,8 @@ class Recorder:
         return before
 
     def _listener(self, name: str, asked: Any) -> Any:
-        # th.name may be the listener in the module already
-        if getattr(asked, "listens", False):
+        # th.name may be the listener in the module already; one of another run is asked in turn
+        if getattr(asked, "listens", None) is self:
             return asked
 
         @functools.wraps(asked)
@@ -79,7 +79,7 @@ class Recorder:
             self.keep(name, verdict)
             return verdict
 
-        ask.listens = True  # type: ignore[attr-defined]
+        ask.listens = self  # type: ignore[attr-defined]
         return ask
 
 

@@ -10,7 +10,6 @@ import sympy as sp
 
 import theory as th
 from tests.claims.forged import forged, rejected, replayed, sealed
-from theory.claims.certificate import NoCertificate, certificate
 
 Q = sp.Rational
 FLOW = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
@@ -55,13 +54,6 @@ def test_limit_point_of_losses_and_links_replays(loss: str, link: str, y: Any, z
     data = th.Regression([[1, 1]], [y])
     replayed(th.limit_point_is([z / 2, z / 2], flow, data, {"u": 0}), "PROVED")
     replayed(th.limit_point_is([z, 0], flow, data, {"u": 0}), "REFUTED")
-
-
-def test_tolerance_has_no_certificate() -> None:
-    verdict = th.limit_point_is([Q(1, 2), Q(1, 2)], FLOW, SUM, SMALL, Q(1, 100))
-    assert verdict.proved
-    with pytest.raises(NoCertificate):
-        certificate(verdict)
 
 
 @pytest.fixture(scope="module")

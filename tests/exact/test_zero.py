@@ -35,7 +35,9 @@ share = [exp(q) / total for q in logits]
 entropy = X * sp.asinh(X / (2 * a**2)) - sqrt(X**2 + 4 * a**4)
 logistic = 1 / (1 + exp(-t))
 S = (d + sqrt(d**2 + 4 * r**2)) / 2
-grown = (c + L * (2 - L) * z) ** (1 / (2 - L))
+grown = (c + x * y) ** (1 / x)
+# for L = 3/2 the first power is a square, and the second its root, also where c + 3 z/4 < 0
+shrunk = (c + L * (2 - L) * z) ** (1 / (2 - L))
 W = t + sqrt(t**2 + 1)
 weight = sp.LambertW(x)
 
@@ -62,7 +64,7 @@ IDENTITIES = {
     "value of gd": (2 * sp.atan(exp(t)) - sp.pi / 2, sp.atan(sp.sinh(t))),
     "curl of weight normalization": (diff(dual[0], w[1]), diff(dual[1], w[0])),
     "two layers": (diff(sqrt(S - d), r) / sqrt(S - d), S / ((2 * S - d) * r)),
-    "depth L": (diff(grown, z), L * grown ** (L - 1)),
+    "depth L": (diff(grown, y), grown ** (1 - x)),
     "denesting": (sqrt(y + 2) + sqrt(y), sqrt(2 * y + 2 + 2 * sqrt(y**2 + 2 * y))),
     "dual time of u sqrt(1 + u^2)": (
         diff(log(W) / 2 + sp.atan(W**2) / 2, t) * diff(t * sqrt(1 + t**2), t),
@@ -127,6 +129,8 @@ FALSE = {
     "(x^2)^(n/2) = x^n": (X**2) ** (n / 2) - X**n,
     "triangular exponent": (X**2) ** (n * (n + 1) / 4) - X ** (n * (n + 1) / 2),
     "|x|^n = x^n": sp.Abs(X) ** n - X**n,
+    "depth L beyond zero": diff(shrunk, z) - L * shrunk ** (L - 1),
+    "(x^(1/d))^(1 - d) = x^(1/d)/x": X ** (1 / d) / X - (X ** (1 / d)) ** (1 - d),
     "sign^2 = 1": sp.sign(X) ** 2 - 1,
     "sign of a hidden zero is -1": sp.sign(sp.sin(X) ** 2 + sp.cos(X) ** 2 - 1) + 1,
     "sign of a hidden zero is 1": sp.sign(sp.sin(X) ** 2 + sp.cos(X) ** 2 - 1) - 1,

@@ -11,15 +11,14 @@ from typing import Any
 from theory.claims.calculus_search import calculus_proof
 from theory.claims.claim import claim_of, term_of
 from theory.claims.limit_point_search import limit_point_proof
-from theory.claims.limit_search import limit_proof
+from theory.claims.limit_search import finite_at, infinite_at
 from theory.claims.proof_search import Prover, sample_point
 from theory.claims.prove import prove
 from theory.claims.relation_search import part_of, proof_of, somewhere_in
 from theory.claims.replay import Rejected, digest, replay
-from theory.claims.replay.answers import End
+from theory.claims.replay.answers import Answer
 from theory.claims.replay.calculus import CALCULUS
 from theory.claims.replay.facts import Context, undefined
-from theory.claims.replay.germs import is_infinite
 from theory.claims.replay.questions import relations_of
 from theory.claims.replay.relations import demand_refuted, read
 from theory.claims.replay.terms import add, mul, substitute
@@ -130,6 +129,9 @@ def _answer(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
     hints = verdict.record.get("hints", {})
     answer = relations_of(claim, hints)
     proof: dict[str, Any] = {"hints": hints, "given": [part_of(r) for r in answer.given]}
+    if verdict.refuted and answer.finite:
+        proved = {"alternative": 0, "parts": [part_of(r) for r in answer.alternatives[0]]}
+        return proof | proved | {"limits": _finite_end(answer)}
     if verdict.refuted:
         witnesses = _witnesses(verdict.witness or {}, len(answer.alternatives))
         parts = [
@@ -141,19 +143,21 @@ def _answer(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
     for i, relations in enumerate(answer.alternatives):
         try:
             found = proof | {"alternative": i, "parts": [part_of(r) for r in relations]}
-            return found | ({"limits": list(map(_infinite, answer.ends))} if answer.ends else {})
+            return found | ({"limits": list(map(infinite_at, answer.ends))} if answer.ends else {})
         except Rejected as error:
             failed = str(error)
     raise Rejected(failed)
 
 
-def _infinite(end: End) -> dict[str, Any]:
-    """The proof that a function is infinite at an end."""
-    for i, f in enumerate(end.functions):
-        for approach, v in limit_proof(end.ranges, f, end.name, end.place, end.direction):
-            if is_infinite(v):
-                return {"of": i, "proof": approach.part()}
-    raise Rejected("no function is proved to be infinite at an end")
+def _finite_end(answer: Answer) -> list[Any]:
+    """The proofs that a curve ends at one side, and that all functions are finite there."""
+    failed = ""
+    for side, (last, end) in enumerate(zip(answer.finite, answer.ends, strict=True)):
+        try:
+            return [side, infinite_at(last), *finite_at(end)]
+        except Rejected as error:
+            failed = str(error)
+    raise Rejected(failed)
 
 
 def _witnesses(witness: Mapping[str, str], count: int) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ accepted it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 from flint import fmpq, fmpq_mat, fmpz_mpoly
 
-from theory.claims.replay.algebra import Algebra
+from theory.claims.replay.algebra import MAX_POLYGON, Algebra
 from theory.claims.replay.facts import ZERO, at_precision
 from theory.claims.replay.terms import (
     Rejected,
@@ -53,6 +54,7 @@ class Search(Algebra):
         self.finest: dict[int, int] = {}
         self.unit_of: dict[int, str] = {}
         self.angle_units: dict[int, str] = {}
+        self.polygon: int | None = None
 
     def emit(self, kind: str, *rest: Any) -> None:
         getattr(self, f"_{kind}")(*rest)
@@ -75,12 +77,20 @@ class Search(Algebra):
         elif t[0] in ("sin", "cos"):
             self._find_angle(t[1])
         elif t[0] in ("Abs", "sign"):
-            self.emit("case", t, self._sign_of(t[1]))
+            self._find_case(t)
         elif t[0] in ("Min", "Max"):
             self._find_extreme(t)
         else:
             self._find_function(t)
         return self.values[key(t)]
+
+    def _find_case(self, t: Term) -> None:
+        try:
+            self.emit("case", t, self._sign_of(t[1]))
+        except Rejected:
+            if self.point is not None:
+                raise
+            self._find_function(t)
 
     def _sign_of(self, t: Term) -> int:
         self.prover.sign(t)
@@ -289,6 +299,10 @@ class Search(Algebra):
                 self.emit("arc", b)
         target = self.value(a)
         self.value("pi")
+        n = self.units.get("polygon", 1)
+        if n > 1 and self.polygon is None:
+            self.polygon = len(self.angles)
+            self.emit("polygon", n)
         for attempt in range(2):
             turns = self.times(self.value("pi"), self.constant(Fraction(1, 2)))
             found = self._express(target, [*(angle for angle, _, _ in self.angles), turns])
@@ -302,11 +316,21 @@ class Search(Algebra):
         assert found is not None
         for j, q in enumerate(found[:-1]):
             if q.denominator > 1:
+                if j == self.polygon:
+                    self._finer_polygon(n * q.denominator)
                 if j not in self.angle_units:
                     raise Rejected("a part of an arc")
                 unit = self.angle_units[j]
                 self.units[unit] = self.units.get(unit, 1) * q.denominator
                 raise Finer
         if found[-1].denominator > 1:
-            raise Rejected("a part of a right angle")
+            self._finer_polygon(2 * found[-1].denominator)
         self.emit("circle", a, [int(q) for q in found[:-1]], int(found[-1]))
+
+    def _finer_polygon(self, n: int) -> None:
+        """Start again with an angle of which pi/n and the one before are multiples."""
+        n = math.lcm(2, n, self.units.get("polygon", 1))
+        if n > MAX_POLYGON:
+            raise Rejected("a small part of a turn")
+        self.units["polygon"] = n
+        raise Finer

@@ -10,7 +10,8 @@ the flow in a compact set.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from fractions import Fraction
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from theory.claims.enclosed_flow import check_question, with_numbers
 from theory.claims.limit_enclosure import compare, consistent, enclose_limit
 from theory.claims.properties import legendre_hints
 from theory.claims.reached import Coordinate
+from theory.claims.replay.terms import literal
 from theory.claims.statement import Domain
 from theory.errors import (
     DataError,
@@ -134,8 +136,13 @@ def limit_point_is(
             coordinates.append(shared.setdefault(c.key, c))
         if slack != 0:
             # floats are slow where the limit does not exist: asked last
-            guess = partial(_dual_guess, flow, problem, start)
-            return _within(A, z, targets, flow, coordinates, slack, guess)
+            guess = cache(partial(_dual_guess, flow, problem, start))
+            verdict = _within(A, z, targets, flow, coordinates, slack, guess)
+            return recorded(
+                verdict,
+                lambda: _claim(rho, flow, A, targets, coordinates) | {"tolerance": term_of(slack)},
+                lambda: {} if verdict.undecided else _hints(coordinates, z, guess()),
+            )
         verdict = _exactly(A, x, targets, z, flow, coordinates)
     return recorded(
         verdict,
@@ -193,7 +200,9 @@ def _claim(
     )
 
 
-def _hints(coordinates: Sequence[Coordinate], z: Sequence[sp.Expr]) -> dict[str, Any]:
+def _hints(
+    coordinates: Sequence[Coordinate], z: Sequence[sp.Expr], dual: Array | None = None
+) -> dict[str, Any]:
     """The curve of each coordinate, its place on the curve where that is exact, and z*."""
     out = []
     for c in coordinates:
@@ -203,7 +212,8 @@ def _hints(coordinates: Sequence[Coordinate], z: Sequence[sp.Expr]) -> dict[str,
         if exact is None:
             exact = c.exact_dual() if curve.dual == curve.s else _place(curve, c.x)
         out.append({"hints": hints, "at": None if exact is None else term_of(exact)})
-    return {"coordinates": out, "targets": [term_of(e) for e in z]}
+    near = {} if dual is None else {"dual": [literal(Fraction(float(v))) for v in dual]}
+    return {"coordinates": out, "targets": [term_of(e) for e in z], **near}
 
 
 def _read_candidate(candidate: Any, d: int) -> list[sp.Expr]:

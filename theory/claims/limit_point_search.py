@@ -7,19 +7,23 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from flint import arb
 
 from theory.claims.claim import term_of
-from theory.claims.limit_search import limit_proof, symbolic
+from theory.claims.limit_ball_search import solution_box
+from theory.claims.limit_search import infinite_at, limit_proof, symbolic
 from theory.claims.relation_search import part_of
 from theory.claims.replay import Rejected
 from theory.claims.replay.answers import relation_on, smooth_on
 from theory.claims.replay.facts import at_precision
 from theory.claims.replay.flow_questions import Curve
 from theory.claims.replay.germs import is_infinite
+from theory.claims.replay.limit_balls import System
 from theory.claims.replay.limit_points import (
     LimitPoint,
+    consistency,
     curve_relations,
     demand_limit_point,
     orthogonal,
@@ -49,6 +53,8 @@ def limit_point_proof(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, A
     if not hints:
         raise Rejected("the curves have no closed form")
     word, failed = str(verdict.status), "no argument"
+    if "tolerance" in claim:
+        return _within(q, hints)
     for proof in [_proved(q, hints)] if verdict.proved else _refutations(q, hints):
         try:
             demand_limit_point(claim, word, proof)
@@ -100,11 +106,16 @@ def _beyond(q: LimitPoint, hints: Mapping[str, Any], i: int) -> Iterator[dict[st
     for side, direction in enumerate("+-"):
         end = part["hints"]["range"][side]
         place = ["oo", 2 * side - 1] if end is None else written_out(end)
+        functions = [written_out(part["hints"]["dual"]), *curve.leaving]
+        try:
+            last = infinite_at(curve.ends(part["hints"], functions)[side])
+        except Rejected:
+            continue
         for approach, v in limit_proof({}, curve.rho, curve.s, place, direction):
             if not is_infinite(v):
                 yield {
                     "because": "beyond", "index": i, "side": side, "limit": approach.part(),
-                    "coordinates": {str(i): part},
+                    "coordinates": {str(i): part}, "last": last,
                 }  # fmt: skip
                 break
 
@@ -219,28 +230,86 @@ def _float(t: Term) -> float:
 # -- the proof
 
 
-def _proved(q: LimitPoint, hints: Mapping[str, Any]) -> dict[str, Any]:
-    targets = hints["targets"]
+def _confining(
+    q: LimitPoint, hints: Mapping[str, Any], same: list[str], skip: int
+) -> tuple[dict[int, dict[str, Any]], list[int], list[Any]]:
+    """Confined curves, which of them each coordinate has, and the proofs for the samples."""
     samples = [
-        [part_of(r) for r in sample_relations(q, j, written_out(z))] for j, z in enumerate(targets)
+        [part_of(r) for r in sample_relations(q, j, written_out(z))[skip:]]
+        for j, z in enumerate(hints["targets"])
     ]
-    made: dict[int, dict[str, Any]] = {}
     first: dict[str, int] = {}
-    for i in range(len(q.x)):
-        mark = str([q.x[i], q.claim["start"][i]])
-        if mark in first:
-            continue
-        first[mark] = i
-        made[i] = _confined(q, i, hints["coordinates"][i])
+    owner = [first.setdefault(mark, i) for i, mark in enumerate(same)]
+    made = {i: _confined(q, i, hints["coordinates"][i], place=not skip) for i in set(owner)}
+    return made, owner, samples
+
+
+def _within(q: LimitPoint, hints: Mapping[str, Any]) -> dict[str, Any]:
+    """The box that holds the limit."""
+    made, owner, samples = _confining(q, hints, list(map(str, q.claim["start"])), 1)
+    A = sp.Matrix([[sp.Rational(a.numerator, a.denominator) for a in row] for row in q.matrix])
+    rows = [int(j) for j in A.T.rref()[1]]
+    targets = [written_out(z) for z in hints["targets"]]
+    left = []
+    for k in A.T.nullspace():
+        vector = [literal(Fraction(int(a.p), int(a.q))) for a in k]
+        relation = consistency([Fraction(a) for a in vector], targets)
+        left.append([vector, part_of(relation)])
+    curves = []
+    for i in owner:
+        h = made[i]["hints"]
+        curve = q.curve(i, h)
+        ends = [None if e is None else written_out(e) for e in h["range"]]
+        dual, begin = written_out(h["dual"]), written_out(h["begin"])
+        curves.append((curve.s, curve.rho, dual, begin, ends))
+    matrix = [q.matrix[j] for j in rows]
+    system = System(curves, matrix, [targets[j] for j in rows])
+    start = _first_guess(curves, matrix, [float(Fraction(v)) for v in hints["dual"]])
+    return {
+        "targets": hints["targets"], "samples": samples, "rows": rows, "left": left,
+        "coordinates": {str(i): part for i, part in made.items()}, **solution_box(system, start),
+    }  # fmt: skip
+
+
+def _first_guess(
+    curves: list[Any], matrix: list[list[Fraction]], dual: list[float]
+) -> list[Fraction]:
+    """Places where the dual variables are as given, and multipliers for them."""
+    places = []
+    for (s, _, xi, begin, ends), value in zip(curves, dual, strict=True):
+        start = at_precision(_BITS, substitute(xi, {s: begin}), {})
+        place = _places(ends)
+
+        def height(
+            w: float, xi: Term = xi, s: str = s, start: arb = start, place: Any = place
+        ) -> float:
+            return _real(at_precision(_BITS, xi, {s: literal(place(w))}) - start)
+
+        low, high = -40.0, 40.0
+        rises = height(low) < height(high)
+        for _ in range(70):
+            middle = (low + high) / 2
+            low, high = (low, middle) if (height(middle) > value) == rises else (middle, high)
+        places.append(place((low + high) / 2))
+    A = np.array([[float(a) for a in row] for row in matrix])
+    return [*places, *map(Fraction, np.linalg.lstsq(A.T, np.array(dual), rcond=None)[0].tolist())]
+
+
+def _real(v: arb) -> float:
+    return float(arb(v.mid()))
+
+
+def _proved(q: LimitPoint, hints: Mapping[str, Any]) -> dict[str, Any]:
+    marks = [str([x, start]) for x, start in zip(q.x, q.claim["start"], strict=True)]
+    made, owner, samples = _confining(q, hints, marks, 0)
     kernel = _kernel(q)
-    owner = [first[str([q.x[i], q.claim["start"][i]])] for i in range(len(q.x))]
     duals = [(i, _exact(made[i])) for i in owner]
     products = [
         part_of(relation_on(_NOTHING, orthogonal([Fraction(a) for a in k], duals), "=="))
         for k in kernel
     ]
     return {
-        "targets": targets, "samples": samples, "kernel": kernel, "products": products,
+        "targets": hints["targets"], "samples": samples, "kernel": kernel, "products": products,
         "coordinates": {str(i): part for i, part in made.items()},
     }  # fmt: skip
 
@@ -254,13 +323,13 @@ def _exact(part: Mapping[str, Any]) -> Term | None:
     return add(substitute(dual, {s: written_out(part["at"][0])}), mul(-1, begin))
 
 
-def _confined(q: LimitPoint, i: int, hints: Mapping[str, Any]) -> dict[str, Any]:
+def _confined(q: LimitPoint, i: int, hints: Mapping[str, Any], *, place: bool) -> dict[str, Any]:
     failed = ""
     for conjugate in (False, True):
         part, curve = _along(q, i, hints["hints"], conjugate=conjugate)
         try:
             part["ends"] = _ends(part["hints"], curve.s)
-            return part | _place(curve, q.x[i], hints["at"])
+            return part | (_place(curve, q.x[i], hints["at"]) if place else {})
         except Rejected as error:
             failed = str(error)
     raise Rejected(failed)

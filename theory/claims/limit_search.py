@@ -13,6 +13,7 @@ import sympy as sp
 
 from theory.claims.claim import term_of
 from theory.claims.proof_search import Prover, regularize
+from theory.claims.replay.answers import End
 from theory.claims.replay.facts import ZERO, Context
 from theory.claims.replay.germs import RULES, Germ, is_infinite
 from theory.claims.replay.terms import (
@@ -32,7 +33,7 @@ from theory.errors import TheoryError
 from theory.exact.budget import spent
 from theory.exact.guard import proposal
 
-__all__ = ["Approach", "fresh", "limit_proof", "named", "symbolic"]
+__all__ = ["Approach", "finite_at", "fresh", "infinite_at", "limit_proof", "named", "symbolic"]
 
 _NEAR: tuple[Term, ...] = (1, "1/100")
 _FAR: tuple[Term, ...] = (1, 100)
@@ -374,3 +375,25 @@ def named(approach: Approach, v: Term, value: Term) -> bool:
     regularize(approach.prover, value, 3)
     same = key(v) == key(value) or approach.prover.zero(add(v, mul(-1, value)))
     return bool(same and approach.germ.regular(value))
+
+
+def infinite_at(end: End) -> dict[str, Any]:
+    """The proof that one of the functions is infinite at an end."""
+    for i, f in enumerate(end.functions):
+        for approach, v in limit_proof(end.ranges, f, end.name, end.place, end.direction):
+            if is_infinite(v):
+                return {"of": i, "proof": approach.part()}
+    raise Rejected("no function is proved to be infinite at an end")
+
+
+def finite_at(end: End) -> list[dict[str, Any]]:
+    """The proofs that all functions are finite at an end."""
+    out = []
+    for i, f in enumerate(end.functions):
+        for approach, v in limit_proof(end.ranges, f, end.name, end.place, end.direction):
+            if not is_infinite(v):
+                out.append({"of": i, "proof": approach.part()})
+                break
+        else:
+            raise Rejected("a function is not proved to be finite at an end")
+    return out

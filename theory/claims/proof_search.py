@@ -6,6 +6,7 @@ A step counts only after the checker's own rule has accepted it.
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Mapping
 from fractions import Fraction
@@ -15,6 +16,7 @@ import sympy as sp
 from flint import arb
 
 from theory.claims.claim import term_of
+from theory.claims.cofactors import cofactors
 from theory.claims.generators import GENERATORS, Finer, Search
 from theory.claims.inequality import rational_near
 from theory.claims.replay import Rejected
@@ -50,6 +52,8 @@ class Prover:
         self.sample = sample_point(context.ranges)
         self.failed: set[str] = set()
         self.points: list[dict[str, Term]] = []
+        # what a domain says that relations cut out
+        self.relations: list[Term] = list(map(json.loads, context.facts)) if context.cut else []
 
     def apply(self, rule: str, t: Term, *rest: Any) -> bool:
         """Try one rule; its step counts when it proves something."""
@@ -71,6 +75,9 @@ class Prover:
         mark = key(t)
         if mark in self.failed or depth <= 0 or spent() or not isinstance(t, list):
             return s
+        # the points are those of the intervals: with relations the sign may look open
+        if self.relations and self._by_relations(t):
+            return self.context.sign(t)
         if self.looks(t) is None:
             return s
         self.failed.add(mark)
@@ -123,6 +130,22 @@ class Prover:
                 return None
             return algebra
         return None
+
+    def _by_relations(self, t: Term) -> bool:
+        """A multiple of what a relation compares with zero, and a number."""
+        for r in self.relations:
+            for q in (1, -1):
+                gap = add(t, mul(-q, r))
+                value = at_precision(256, gap, self.sample)
+                if t == r or not value.is_finite():
+                    continue
+                c = literal(rational_near(value).limit_denominator(10**6))
+                other = mul(q, r) if c == 0 else ["+", mul(q, r), c]
+                if self.context.sign(other) is not None and self.zero(add(gap, mul(-1, c)), 1):
+                    self.zero(add(t, mul(-1, other)), 1)
+                    if self.apply("rewrite", t, other):
+                        return True
+        return False
 
     def _distributed(self, t: Term, depth: int) -> None:
         """A sum in which sums occur with a number as factor, as a sum of all terms."""
@@ -365,17 +388,9 @@ class Prover:
         n, _ = algebra.value(t)
         if n == 0:
             return self.apply("near", t, GENERATORS, algebra.entries, self.sample, [])
-        inner = [r.degrees() for _, _, r in algebra.relations]
-        roots = [
-            i
-            for i, degree, _ in algebra.relations
-            if degree == 2 and n.degrees()[i] and sum(bool(r[i]) for r in inner) == 1
-        ]
-        # with all signs flipped another factor may vanish too: sqrt(2) sqrt(2 + sqrt(3))
-        choices = (c for k in range(1, 5) for c in itertools.combinations(roots, k))
         return any(
-            self.apply("near", t, GENERATORS, algebra.entries, self.sample, list(free))
-            for free in itertools.islice(choices, 24)
+            self.apply("near", t, GENERATORS, algebra.entries, self.sample, m)
+            for m in cofactors(algebra, n)
         )
 
     def _zero_gradient(self, t: Term, depth: int) -> bool:

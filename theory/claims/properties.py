@@ -222,6 +222,14 @@ def legendre_hints(mirror: MirrorFlow) -> dict[str, Any]:
     return curve_hints(mirror) | {"dual": term_of(curve.dual)}
 
 
+def _dual_hints(mirror: MirrorFlow) -> dict[str, Any]:
+    """The curve, and its dual variable if that has a closed form."""
+    try:
+        return legendre_hints(mirror)
+    except UnsupportedFormula:
+        return curve_hints(mirror)
+
+
 def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[Any, Any]) -> Verdict:
     """Whether F''(x) M = 1 along the dual curve of a start.
 
@@ -248,7 +256,7 @@ def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[An
         verdict = is_zero(*found)
     except UnsupportedFormula as error:
         return Verdict(Status.UNDECIDED, str(error))
-    return recorded(verdict, lambda: _potential_claim(F, mirror), lambda: curve_hints(mirror))
+    return recorded(verdict, lambda: _potential_claim(F, mirror), lambda: _dual_hints(mirror))
 
 
 def _potential_claim(F: Any, mirror: MirrorFlow) -> dict[str, Any]:

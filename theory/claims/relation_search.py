@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,6 +53,7 @@ def proof_of(claim: Mapping[str, Any], *, everywhere: bool) -> dict[str, Any]:
     prover = Prover(domain_of(claim))
     left, right = claim["left"], claim["right"]
     t = add(left, mul(-1, right))
+    prover.sample = _where_it_exists(prover, t)
     if claim["operator"] in ("==", ">="):
         prover.zero(t)
     if claim["operator"] != "==":
@@ -69,6 +71,13 @@ def proof_of(claim: Mapping[str, Any], *, everywhere: bool) -> dict[str, Any]:
         else:
             ends.append(proof_of(there, everywhere=everywhere))
     return {"steps": prover.steps, "everywhere": everywhere, "ends": ends}
+
+
+def _where_it_exists(prover: Prover, t: Term) -> dict[str, Term]:
+    """A point where a term has a value, if one is found."""
+    sample, ranges = prover.sample, prover.context.ranges
+    points = itertools.chain([sample], points_inside(prover.context, sample), spread_points(ranges))
+    return next((p for p in points if has_value(substitute(t, p))), sample)
 
 
 def somewhere_in(claim: Mapping[str, Any]) -> dict[str, Term]:

@@ -530,8 +530,8 @@ class Field:
             return self.power(base, int(exponent))
         if exponent.free_symbols:
             exponent = _partial_fractions(exponent)
-        # a symbolic integer exponent is at home on negative bases too
-        factors = self._factors(base, implied=exponent.is_integer is not True)
+        # z^r has values for z < 0 if r is, or may be, an integer: r = 1/n for n = 1/2
+        factors = self._factors(base, implied=exponent.is_integer is False)
         for c, r in _terms(exponent):
             for f, k in factors:
                 out = self.mul(out, self._factor_power(f, k * c, r))

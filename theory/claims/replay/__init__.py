@@ -14,15 +14,16 @@ from typing import Any
 
 from flint.utils.flint_exceptions import FlintError
 
-from theory.claims.replay.answers import Answer, relation_on
+from theory.claims.replay.answers import Answer
 from theory.claims.replay.calculus import CALCULUS, demand_answered
-from theory.claims.replay.germs import approached, is_infinite, moved
+from theory.claims.replay.germs import is_infinite
 from theory.claims.replay.limit_points import demand_limit_point
 from theory.claims.replay.questions import relations_of
 from theory.claims.replay.relations import (
     demand_proved,
     demand_refuted,
     holds_everywhere,
+    limit_at,
     read,
     relation_proved,
     somewhere,
@@ -30,11 +31,47 @@ from theory.claims.replay.relations import (
 from theory.claims.replay.terms import (
     Rejected,
     demand,
+    fixed_signs,
     of_known_arity,
 )
 from theory.claims.replay.trajectories import TRAJECTORIES, demand_path
 
-__all__ = ["Rejected", "conditions_of", "digest", "replay"]
+__all__ = ["Rejected", "conditions_of", "digest", "parsed", "replay"]
+
+
+def parsed(text: str) -> Any:
+    """What a file says, where it can be read in one way only.
+
+    Of an entry that occurs twice, readers of JSON keep the first or the last; NaN and Infinity are
+    no JSON.
+
+    Raises
+    ------
+    Rejected
+        When the text is no JSON, is nested too deeply, or has an entry twice.
+
+    Examples
+    --------
+    >>> parsed('{"verdict": "PROVED", "verdict": "REFUTED"}')
+    Traceback (most recent call last):
+    theory.claims.replay.terms.Rejected: an entry occurs twice
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+    except Rejected:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise Rejected(f"no JSON that can be read: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    demand(len(table) == len(pairs), "an entry occurs twice")
+    return table
+
+
+def _no_number(name: str) -> Any:
+    raise Rejected(f"{name} is no number")
 
 
 def digest(claim: Mapping[str, Any]) -> str:
@@ -103,12 +140,13 @@ def _answered(answer: Answer, verdict: str, proof: Mapping[str, Any]) -> None:
     demand(len(proof["given"]) == len(answer.given), "a premise is left out")
     for relation, part in zip(answer.given, proof["given"], strict=True):
         relation_proved(relation, part)
-    if verdict == "PROVED":
+    if verdict == "PROVED" or answer.finite:
         chosen = answer.alternatives[proof["alternative"]]
         demand(len(proof["parts"]) == len(chosen), "a relation is left out")
         for relation, part in zip(chosen, proof["parts"], strict=True):
             relation_proved(relation, part)
-        _ends_infinite(answer, proof.get("limits", []))
+        check = _all_infinite if verdict == "PROVED" else _one_finite
+        check(answer, proof.get("limits", []))
         return
     demand(answer.refutable, "off the restriction there are no counterexamples")
     demand(len(proof["parts"]) == len(answer.alternatives), "an alternative is left out")
@@ -117,17 +155,21 @@ def _answered(answer: Answer, verdict: str, proof: Mapping[str, Any]) -> None:
         demand_refuted(read(relations[i]), part)
 
 
-def _ends_infinite(answer: Answer, limits: Sequence[Mapping[str, Any]]) -> None:
+def _all_infinite(answer: Answer, limits: Sequence[Mapping[str, Any]]) -> None:
     """At each end of a question one of the functions has an infinite limit."""
     demand(len(limits) == len(answer.ends), "an end is left out")
     for end, part in zip(answer.ends, limits, strict=True):
-        ranges = read(relation_on({"ranges": end.ranges, "relations": []}, 0, "=="))["ranges"]
-        germ = approached(ranges, is_infinite(end.place), part["proof"])
-        f = moved(
-            end.functions[part["of"]], end.name, end.place, end.direction, part["proof"]["name"]
-        )
-        v = germ.limit(f)
-        demand(v is not None and is_infinite(v), "no infinite limit at an end")
+        demand(is_infinite(limit_at(end, part)), "no infinite limit at an end")
+
+
+def _one_finite(answer: Answer, limits: Sequence[Any]) -> None:
+    """At one end all functions have finite limits, and what shows that it is one has not."""
+    side, last, *parts = limits
+    demand(type(side) is int and side in (0, 1), "no end")
+    demand(is_infinite(limit_at(answer.finite[side], last)), "the curve may go on")
+    end = answer.ends[side]
+    demand([part["of"] for part in parts] == list(range(len(end.functions))), "one is left out")
+    demand(not any(is_infinite(limit_at(end, part)) for part in parts), "an infinite limit")
 
 
 def conditions_of(record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -138,7 +180,9 @@ def conditions_of(record: Mapping[str, Any]) -> tuple[str, ...]:
         case None:
             return () if holds_everywhere(record["proof"]) else ("both sides are defined",)
         case "conserved":
-            return ("the flow stays where the law has a value",)
+            _, signs = fixed_signs(record["claim"]["law"], set())
+            where = "is continuous" if signs else "has a value"
+            return (f"the flow stays where the law {where}",)
         case "decreases":
             return ("the flow stays where the formula and the loss have values",)
         case "mirror_potential":

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from fractions import Fraction
-from itertools import product
 from typing import Any
 
+import flint
 from flint import Ordering, arb, fmpz_mpoly, fmpz_mpoly_ctx, fmpz_poly
 
 from theory.claims.replay.facts import (
@@ -43,6 +43,7 @@ MAX_DEGREE = 10_000
 MAX_BITS = 100_000
 # of a polynomial that is factored, and has its roots enclosed
 MAX_FACTORED = 300
+MAX_POLYGON = 128
 
 
 def bounded(p: fmpz_mpoly, n: int = 1) -> None:
@@ -227,7 +228,10 @@ class Algebra:
         self.angles.append((angle, c, s))
 
     def _function(self, op: str, *terms: Term) -> None:
-        demand(op in BALLS and op not in ("exp", "log", "Abs", "sign", "Min", "Max"), op)
+        # at each point the value is a number, but near one it may have a jump or a kink
+        open_signs = op in ("Abs", "sign") and self.point is None
+        demand(op in BALLS and op not in ("exp", "log", "Min", "Max"), op)
+        demand(open_signs or op not in ("Abs", "sign"), op)
         demand(len(terms) == 1, f"{op} of {len(terms)} terms")
         args = [self._define(t) for t in terms]
         t = [op, *terms]
@@ -287,6 +291,26 @@ class Algebra:
             demand(not n or pair[3] or (n > 0 and pair[2] in bases), "an open sign")
         self.values[key(t)] = self.combined(hint, self.constant(Fraction(1)), products=True)
 
+    def _polygon(self, n: int) -> None:
+        r"""The angle $\pi/n$ for an even n: $g = 2\cos(\pi/n)$ is of degree $\varphi(2n)/2$.
+
+        Its sine is $\cos(\pi/2 - \pi/n)$, and $2\cos k\alpha$ a polynomial in $2\cos\alpha$. With
+        the minimal polynomial of g, normal forms in sines and cosines of multiples are unique (W.
+        Watkins, J. Zeitlin, The minimal polynomial of cos(2 pi/n), Amer. Math. Monthly 100, 1993).
+        """
+        demand(type(n) is int and n % 2 == 0 and 2 <= n <= MAX_POLYGON, "no polygon")
+        angle = self.times(self.value("pi"), self.constant(Fraction(1, n)))
+        g, _ = self.generator(mul(2, ["cos", mul(literal(Fraction(1, n)), "pi")]))
+        relation = self.ring.constant(0)
+        for k, c in enumerate(fmpz_poly.cos_minpoly(2 * n).coeffs()):
+            relation += int(c) * g**k
+        self.relations.append((self.free, int(relation.degrees()[self.free]), relation))
+        two, half = self.ring.constant(2), self.constant(Fraction(1, 2))
+        before, now = (g, self.one), (two, self.one)
+        for _ in range(n // 2 - 1):
+            before, now = now, self.plus(self.times((g, self.one), now), before, -1)
+        self.angles.append((angle, self.times((g, self.one), half), self.times(now, half)))
+
     def _circle(self, a: Term, hint: list[int], quarters: int) -> None:
         unit, zero = self.constant(Fraction(1)), self.constant(Fraction(0))
         total, c, s = zero, unit, zero
@@ -339,33 +363,46 @@ class Algebra:
 
     # -- zero, and signs by coefficients
 
-    def vanishes_by_norm(self, n: fmpz_mpoly, free: list[int]) -> bool:
-        """The product over the signs of square roots is zero, and all other factors are not."""
-        degrees = {i: degree for i, degree, _ in self.relations}
-        demand(self.point is not None and len(free) <= 6, "no norm")
-        for i in free:
-            inner = [r for j, _, r in self.relations if j != i and r.degrees()[i]]
-            demand(degrees.get(i) == 2 and not inner, "not a free square root")
-        total = n
-        for flips in product((0, 1), repeat=len(free)):
-            if not any(flips):
-                continue
-            terms = n.to_dict()
-            for exponents in terms:
-                if sum(int(exponents[i]) for i, flip in zip(free, flips, strict=True) if flip) % 2:
-                    terms[exponents] = -terms[exponents]
-            conjugate = self.ring.from_dict(terms)
-            parts = [
-                mul(int(c), *(power(self.meaning[i], int(k)) for i, k in enumerate(e) if k))
-                for e, c in conjugate.terms()
-            ]
-            demand(
-                not at_precision(BITS[1], add(*parts), self.point or {}).contains(0),
-                "a conjugate is zero",
+    def ball_of(self, p: fmpz_mpoly, bits: int) -> arb:
+        """The values of a polynomial on a small box around the point."""
+        used = [i for i, k in enumerate(p.degrees()) if k]
+        balls = {i: at_precision(bits, self.meaning[i], self.point or {}, 200) for i in used}
+        before = flint.ctx.prec
+        flint.ctx.prec = bits
+        try:
+            return sum(
+                (
+                    math.prod((balls[i] ** int(e[i]) for i in used if e[i]), start=arb(c))
+                    for e, c in p.terms()
+                ),
+                arb(0),
             )
-            demand(len(total) * len(conjugate) < MAX_TERMS, "a large norm")
-            total = self.reduce(total * conjugate)
-        return bool(total == 0)
+        finally:
+            flint.ctx.prec = before
+
+    def vanishes_by_cofactor(self, n: fmpz_mpoly, cofactor: list[Any]) -> bool:
+        r"""Whether n = 0 near the point because n m = 0 there, with a factor m that is not zero.
+
+        The relations hold for the values of the generators, whether they are the only ones or not:
+        a multiple n m that reduces to zero is zero there. For conjugates under $\pm\sqrt{\cdot}$,
+        m is the product of all but one. In general, $\mu(n) = 0$ for the minimal polynomial
+        $\mu = T^k g$, $g(0) \ne 0$, of the multiplication by n, a matrix (Cayley-Hamilton), and
+        $m = n^{k-1} g(n)$, which is $g(0)$ when n = 0 and k = 1.
+        """
+        demand(self.point is not None, "no point")
+        count = len(self.gens)
+        table: dict[tuple[int, ...], int] = {}
+        for c, exponents in cofactor:
+            small = all(type(k) is int and 0 <= k <= MAX_DEGREE for k in exponents)
+            demand(type(c) is int and len(exponents) == count and small, "no polynomial")
+            table[tuple(exponents)] = c
+        m = self.ring.from_dict(table)
+        demand(m != 0 and all(i in self.meaning for i, k in enumerate(m.degrees()) if k), "unknown")
+        demand(len(n) * len(m) < MAX_TERMS, "a large product")
+        bounded(m)
+        known = any(not self.ball_of(m, bits).contains(0) for bits in BITS[1:])
+        demand(known, "the other factor may be zero")
+        return bool(self.reduce(n * m) == 0)
 
     def polynomial_sign(self, p: fmpz_mpoly) -> int | None:
         """The sign of a polynomial for all values that the generators may take."""

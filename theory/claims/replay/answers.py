@@ -28,13 +28,15 @@ Relation = dict[str, Any]
 class Answer:
     """The relations that answer a question; in a `smooth` one the left side is analytic.
 
-    For each of the `ends`, one of its functions has an infinite limit there.
+    For each of the `ends`, one of its functions has an infinite limit there. Where there are
+    `finite` ones, a no is an end where all functions of `ends` are finite and one of these is not.
     """
 
     alternatives: list[list[Relation]]
     given: list[Relation] = field(default_factory=list)
     refutable: bool = True
     ends: list[End] = field(default_factory=list)
+    finite: list[End] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,8 @@ def undefined(context: Context, t: Term, poles: bool = True) -> bool:
         if a[0] in ("log", "^"):
             whole = a[0] == "^" and (q is None or q.denominator == 1)
             below = s == NEGATIVE and not whole
-            if below or (poles and s == ZERO and (a[0] == "log" or (q or 0) < 0)):
+            pole = a[0] == "log" or (q or 0) < 0 or (q is None and context.sign(a[2]) == NEGATIVE)
+            if below or (poles and s == ZERO and pole):
                 return True
         arc = a[0] in ("asin", "erfinv")
         if arc and context.sign(add(1, mul(-1, power(a[1], 2)))) == NEGATIVE:

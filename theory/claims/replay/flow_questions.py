@@ -36,7 +36,13 @@ __all__ = ["Curve", "curve_of", "decreasing", "falling_loss", "legendre", "mirro
 
 @dataclass(frozen=True)
 class Curve:
-    """The curve of a coordinate in s: theta(s_0) = theta_0, theta' = c P grad rho, c = dxi/ds."""
+    r"""The curve of a coordinate in s: theta(s_0) = theta_0, theta' = c P grad rho, c = dxi/ds.
+
+    It cannot be continued beyond an end of s where one of `leaving` is infinite: a parameter, the
+    inverse of its distance from a bound of its open domain, or its speed in $\xi$, for at a point
+    of the domain a differentiable solution has a finite speed, the limit of the speeds before if
+    these have one. The same holds where $\xi$ itself is infinite.
+    """
 
     s: str
     clock: Term
@@ -44,6 +50,15 @@ class Curve:
     metric: Term
     domain: dict[str, Any]
     given: list[Relation]
+    leaving: list[Term]
+
+    def ends(self, hints: Mapping[str, Any], functions: list[Term]) -> list[End]:
+        """Both ends, where one of the functions has to be infinite."""
+        others = {y: r for y, r in self.domain["ranges"].items() if y != self.s}
+        return [
+            End(functions, self.s, ["oo", -side] if e is None else written_out(e), word, others)
+            for e, side, word in zip(hints["range"], (1, -1), "+-", strict=True)
+        ]
 
 
 def curve_of(claim: Mapping[str, Any], hints: Mapping[str, Any], taken: set[str]) -> Curve:
@@ -66,8 +81,10 @@ def curve_of(claim: Mapping[str, Any], hints: Mapping[str, Any], taken: set[str]
         if bound is not None:
             gap = mul(side, add(begin, mul(-1, written_out(bound))))
             given.append(relation_on(whole, gap, ">"))
+    leaving = list(theta.values())
     for j, y in enumerate(names):
         slope = substitute(derivative(rho, y), theta)
+        leaving.append(mul(rates[j], slope))
         along = mul(clock, rates[j], slope)
         given += [
             relation_on(whole, substitute(theta[y], {s: begin}), "==", start[j]),
@@ -79,24 +96,40 @@ def curve_of(claim: Mapping[str, Any], hints: Mapping[str, Any], taken: set[str]
             if bound is not None:
                 gap = mul(side, add(theta[y], mul(-1, written_out(bound))))
                 given.append(relation_on(curve, gap, ">"))
+                leaving.append(power(gap, -1))
     metric = add(
         *(
             mul(p, power(substitute(derivative(rho, y), theta), 2))
             for y, p in zip(names, rates, strict=True)
         )
     )
-    return Curve(s, clock, substitute(rho, theta), metric, curve, given)
+    return Curve(s, clock, substitute(rho, theta), metric, curve, given, leaving)
+
+
+def dual_relations(curve: Curve, dual: Term) -> list[Relation]:
+    r"""That a function of s is $\xi$ but for a constant."""
+    slope = derivative(dual, curve.s)
+    return [
+        relation_on(curve.domain, slope, "==", curve.clock),
+        *(smooth_on(curve.domain, t) for t in (dual, slope)),
+    ]
 
 
 def mirror_potential(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
-    """F'' M = 1 along a curve that is proved to be the one through the start."""
+    """F'' M = 1 along the whole of a curve that is proved to be the one through the start."""
     (x,) = claim["variables"]
     demand(is_name(x) and x not in claim["ranges"], "no variable")
     curve = curve_of(claim, hints, {x})
     potential = written_out(claim["potential"])
     second = derivative(derivative(potential, x), x)
     hessian = substitute(second, {x: curve.rho})
-    return Answer([[relation_on(curve.domain, mul(hessian, curve.metric), "==", 1)]], curve.given)
+    relations = [relation_on(curve.domain, mul(hessian, curve.metric), "==", 1)]
+    functions = list(curve.leaving)
+    if (given := hints.get("dual")) is not None:
+        dual = written_out(given)
+        functions.insert(0, dual)
+        relations += dual_relations(curve, dual)
+    return Answer([relations], curve.given, ends=curve.ends(hints, functions))
 
 
 def legendre(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
@@ -105,23 +138,20 @@ def legendre(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
     Along the curve $dx/d\xi = M$, hence F'' = 1/M, which is positive and finite for 0 < M < oo. At
     an end where x or $\xi = F'$ is infinite the curve cannot be continued, so x has no further
     values, and the end of its interval is infinite or F' is infinite there (R. T. Rockafellar,
-    Convex Analysis, section 26).
+    Convex Analysis, section 26). It is not of Legendre type when the same holds but for an end,
+    where the curve cannot be continued and both x and $\xi$ are finite.
     """
     curve = curve_of(claim, hints, set())
-    s, domain = curve.s, curve.domain
+    domain = curve.domain
     dual = written_out(hints["dual"])
     relations = [
         relation_on(domain, curve.metric, ">"),
-        relation_on(domain, derivative(dual, s), "==", curve.clock),
-        *(smooth_on(domain, t) for t in (curve.metric, curve.rho, dual, derivative(dual, s))),
+        *(smooth_on(domain, t) for t in (curve.metric, curve.rho)),
+        *dual_relations(curve, dual),
     ]
-    others = {y: r for y, r in domain["ranges"].items() if y != s}
     functions = [curve.rho, dual]
-    ends = [
-        End(functions, s, ["oo", -side] if e is None else written_out(e), direction, others)
-        for e, side, direction in zip(hints["range"], (1, -1), "+-", strict=True)
-    ]
-    return Answer([relations], curve.given, refutable=False, ends=ends)
+    ends = curve.ends(hints, functions)
+    return Answer([relations], curve.given, ends=ends, finite=curve.ends(hints, curve.leaving))
 
 
 def decreasing(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:

@@ -31,7 +31,8 @@ from theory.claims.replay.facts import (
 )
 from theory.claims.replay.flow_questions import Curve, curve_of
 from theory.claims.replay.germs import approached, is_infinite, moved
-from theory.claims.replay.relations import has_value, read, relation_proved
+from theory.claims.replay.limit_balls import System, compared
+from theory.claims.replay.relations import has_value, limit_at, read, relation_proved
 from theory.claims.replay.steps import inside
 from theory.claims.replay.terms import (
     Term,
@@ -47,8 +48,8 @@ from theory.claims.replay.terms import (
 )
 
 __all__ = [
-    "LIMIT_POINTS", "LimitPoint", "curve_relations", "demand_limit_point", "orthogonal",
-    "sample_relations",
+    "LIMIT_POINTS", "LimitPoint", "consistency", "curve_relations", "demand_limit_point",
+    "orthogonal", "sample_relations",
 ]  # fmt: skip
 
 LIMIT_POINTS = {
@@ -62,7 +63,10 @@ class LimitPoint:
 
     def __init__(self, claim: Mapping[str, Any]) -> None:
         entries = LIMIT_POINTS | {"ask", "ranges", "relations"}
-        demand(set(claim) == entries and claim["relations"] == [], "unknown entries of the claim")
+        demand(
+            set(claim) - {"tolerance"} == entries and claim["relations"] == [],
+            "unknown entries of the claim",
+        )
         self.claim = claim
         names, (z,) = list(claim["parameters"]), claim["variables"]
         demand(is_name(z) and z not in names, "no predictor")
@@ -186,7 +190,9 @@ def _limit(f: Term, s: str, place: Term, direction: str, proof: Mapping[str, Any
 def demand_limit_point(claim: Mapping[str, Any], verdict: str, proof: Mapping[str, Any]) -> None:
     """The proof that a point is the limit, or that it is not."""
     q = LimitPoint(claim)
-    if verdict == "PROVED":
+    if "tolerance" in claim:
+        _within(q, written_out(claim["tolerance"]), verdict, proof)
+    elif verdict == "PROVED":
         _proved(q, proof)
     else:
         _REFUTED[proof["because"]](q, proof)
@@ -231,11 +237,12 @@ def _gradient(q: LimitPoint, proof: Mapping[str, Any]) -> None:
 
 def _beyond(q: LimitPoint, proof: Mapping[str, Any]) -> None:
     i, side = proof["index"], proof["side"]
-    demand(side in (0, 1), "no end")
+    demand(type(side) is int and side in (0, 1), "no end")
     c = _coordinates(q, proof)[i]
-    end = c.hints["range"][side]
-    place = ["oo", 2 * side - 1] if end is None else written_out(end)
-    v = _limit(c.curve.rho, c.curve.s, place, "+-"[side], proof["limit"])
+    # the curve of the proof may be a part of the whole
+    last = c.curve.ends(c.hints, [c.dual, *c.curve.leaving])[side]
+    demand(is_infinite(limit_at(last, proof["last"])), "the curve may go on")
+    v = limit_at(c.curve.ends(c.hints, [c.curve.rho])[side], {"of": 0, "proof": proof["limit"]})
     demand(not is_infinite(v), "an infinite end")
     begin = substitute(c.curve.rho, {c.curve.s: written_out(c.hints["begin"])})
     sides = [Context({}).sign(add(t, mul(-1, v))) for t in (begin, q.x[i])]
@@ -245,14 +252,68 @@ def _beyond(q: LimitPoint, proof: Mapping[str, Any]) -> None:
 _REFUTED = {"kernel": _kernel, "gradient": _gradient, "beyond": _beyond}
 
 
-def _proved(q: LimitPoint, proof: Mapping[str, Any]) -> None:
+def _confined(q: LimitPoint, proof: Mapping[str, Any], skip: int) -> list[Term]:
+    """The targets, towards which the losses fall, and that the curves confine the flow."""
     targets = terms_of(proof["targets"], len(q.slopes))
     demand(len(proof["samples"]) == len(targets), "a sample is left out")
     for j, (z, part) in enumerate(zip(targets, proof["samples"], strict=True)):
-        relations = sample_relations(q, j, z)
+        relations = sample_relations(q, j, z)[skip:]
         demand(len(part) == len(relations), "a relation is left out")
         for relation, p in zip(relations, part, strict=True):
             relation_proved(relation, p)
+    return targets
+
+
+def _within(q: LimitPoint, tolerance: Term, verdict: str, proof: Mapping[str, Any]) -> None:
+    """The limit is enclosed, and compared with the point."""
+    demand(not variables(tolerance), "no tolerance")
+    targets = _confined(q, proof, 1)
+    demand(all(map(has_value, targets)), "a target is no number")
+    made = {int(i): _Coordinate(q, int(i), part) for i, part in proof["coordinates"].items()}
+    for c in made.values():
+        c.confined()
+    starts = q.claim["start"]
+    curves = []
+    for start in starts:
+        found = [c for i, c in made.items() if starts[i] == start]
+        demand(found, "a coordinate is left out")
+        c = found[0]
+        begin = written_out(c.hints["begin"])
+        ends = c.range[c.curve.s]
+        curves.append((c.curve.s, c.curve.rho, c.dual, begin, ends))
+    rows = proof["rows"]
+    demand(all(type(j) is int and 0 <= j < len(targets) for j in rows), "no rows")
+    matrix = [q.matrix[j] for j in rows]
+    rank = _rank(q.matrix)
+    demand(len(rows) == rank == _rank(matrix), "not as many independent rows as there are")
+    _consistent(q.matrix, targets, proof["left"])
+    system = System(curves, matrix, [targets[j] for j in rows])
+    compared(system, q.x, tolerance, verdict, proof)
+
+
+def _consistent(
+    matrix: list[list[Fraction]], targets: list[Term], left: list[tuple[list[Any], Any]]
+) -> None:
+    """The targets lie in the range of the matrix: they are orthogonal to its left kernel."""
+    basis = [[_fraction(a) for a in k] for k, _ in left]
+    columns = list(zip(*matrix, strict=True))
+    for k, (_, part) in zip(basis, left, strict=True):
+        demand(len(k) == len(targets), "a vector of another length")
+        products = (sum(a * b for a, b in zip(c, k, strict=True)) for c in columns)
+        demand(not any(products), "not in the left kernel")
+        relation_proved(consistency(k, targets), part)
+    missing = len(targets) - _rank(matrix)
+    demand(len(basis) == missing and _rank(basis) == missing, "not a basis of the left kernel")
+
+
+def consistency(k: list[Fraction], targets: list[Term]) -> Relation:
+    """That a vector is orthogonal to the targets."""
+    pairs = zip(k, targets, strict=True)
+    return relation_on(_NOTHING, add(*(mul(_literal(a), z) for a, z in pairs if a), 0), "==")
+
+
+def _proved(q: LimitPoint, proof: Mapping[str, Any]) -> None:
+    _confined(q, proof, 0)
     found = _coordinates(q, proof)
     demand(set(found) == set(range(len(q.x))), "a coordinate is left out")
     for c in set(found.values()):

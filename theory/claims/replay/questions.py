@@ -30,7 +30,10 @@ from theory.claims.replay.terms import (
     add,
     demand,
     derivative,
+    fixed_signs,
     mul,
+    substitute,
+    variables,
     written_out,
 )
 
@@ -44,13 +47,17 @@ def _conserved(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
     components = [written_out(t) for t in claim["components"]]
     restriction = [written_out(t) for t in claim["restriction"]]
     demand(components, "no components")
+    names_used = set().union(*map(variables, (law, *components, *restriction, *rates)))
+    demand(names_used <= set(claim["ranges"]), "a name without a domain")
     if not restriction:
+        # a sign has rate zero wherever it is continuous, and a law with one is about no other place
+        steps, table = fixed_signs(law, set(claim["ranges"]))
         relations = [
-            relation_on(claim, rate_of(law, g, names, rates), "==") | {"defined": [law, g]}
+            relation_on(claim, substitute(rate_of(steps, g, names, rates), table), "==")
+            | {"defined": [law, g]}
             for g in components
         ]
-        # a step function has rate zero wherever it has a rate; `derivative` knows none of them
-        return Answer([relations], positive_on(claim, rates))
+        return Answer([relations], positive_on(claim, rates), refutable=not table)
     if "matrices" in hints:
         return _on_restriction(claim, hints, restriction, lambda t, g: rate_of(t, g, names, rates))
     # C' = sum of q_i r_i and r_i' = f_i r_i: what is zero at the start stays zero, and so does C'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from theory.claims.replay.answers import End, relation_on
 from theory.claims.replay.facts import (
     BITS,
     POSITIVE,
@@ -12,6 +13,7 @@ from theory.claims.replay.facts import (
     at_precision,
     undefined,
 )
+from theory.claims.replay.germs import approached, is_infinite, moved
 from theory.claims.replay.steps import (
     established,
     inside,
@@ -53,6 +55,7 @@ def read(claim: Mapping[str, Any]) -> dict[str, Any]:
     relations = [(o, written_out(t)) for o, t in claim["relations"]]
     demand(all(o in _SIGNS for o, _ in relations), "an unknown relation")
     closed = [(x, written_out(e)) for x, e in claim["closed"]]
+    demand(all(has_value(e) for _, e in closed), "an end is not a number")
     left, right = written_out(claim["left"]), written_out(claim["right"])
     bounds = [e for r in ranges.values() for e in r[:2] if e is not None]
     terms = [left, right, *bounds, *(t for _, t in relations), *(e for _, e in closed)]
@@ -176,3 +179,15 @@ def demand_refuted(claim: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
     gone = claim["operator"] == "==" and undefined(context, sides[side], poles=False)
     demand(gone, "both sides have values, or a pole")
     demand(has_value(sides[1 - side]), "neither side has a value")
+
+
+def limit_at(end: End, part: Mapping[str, Any]) -> Term:
+    """The proved limit of one of the functions at an end, finite or not."""
+    ranges = read(relation_on({"ranges": end.ranges, "relations": []}, 0, "=="))["ranges"]
+    proof = part["proof"]
+    germ = approached(ranges, is_infinite(end.place), proof)
+    demand(is_infinite(end.place) or germ.regular(end.place), "the end may have no value")
+    f = moved(end.functions[part["of"]], end.name, end.place, end.direction, proof["name"])
+    v = germ.limit(f)
+    demand(v is not None, "the steps prove no limit")
+    return v

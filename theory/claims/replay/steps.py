@@ -58,7 +58,7 @@ def normal(context: Context, t: Term, count: int, entries: list[Any]) -> int | N
 
 
 def near(
-    context: Context, t: Term, count: int, entries: list[Any], point: Any, free: list[int]
+    context: Context, t: Term, count: int, entries: list[Any], point: Any, cofactor: list[Any]
 ) -> int:
     """Zero near a point, and analytic on the connected domain but for poles: zero everywhere."""
     # relations may leave separate parts, and the point in none of them
@@ -68,7 +68,8 @@ def near(
     for a in (t, *algebra.meaning.values()):
         demand(at_precision(BITS[1], a, point, 200).is_finite(), "no value near the point")
     n, _ = algebra.value(t)
-    demand(n == 0 or (free and algebra.vanishes_by_norm(n, free)), "not zero near the point")
+    zero = n == 0 or algebra.vanishes_by_cofactor(n, cofactor)
+    demand(zero, "not zero near the point")
     demand(context.regular(t, poles=True), "not analytic on the domain")
     return ZERO
 
@@ -198,6 +199,7 @@ def cases(context: Context, t: Term, x: str, c: Term, parts: list[list[Any]]) ->
 _ENTRIES = (
     "name", "exp", "log", "root", "angle", "arc", "turn", "function", "exponential", "logarithm",
     "power", "circle", "case", "extreme", "equal",
+    "polygon",
 )  # fmt: skip
 RULES: dict[str, Any] = {
     f.__name__: f

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from flint import arb, fmpq
@@ -36,7 +36,7 @@ def key(t: Term) -> str:
 def number(t: Term) -> Fraction | None:
     if type(t) is int:
         return Fraction(t)
-    return Fraction(t) if type(t) is str and re.fullmatch(r"-?\d+/\d+", t) else None
+    return Fraction(t) if type(t) is str and re.fullmatch(r"-?[0-9]+/[0-9]+", t) else None
 
 
 def literal(q: Fraction) -> Term:
@@ -98,6 +98,31 @@ def subterms(t: Term) -> Iterator[Term]:
             yield from subterms(a)
 
 
+def fixed_signs(t: Term, taken: set[str]) -> tuple[Term, dict[str, Term]]:
+    """The term with a new name for each sign in it, and what the names stand for.
+
+    Examples
+    --------
+    >>> fixed_signs(["*", "u", ["sign", "u"]], {"u"})
+    (['*', 'u', 's0'], {'s0': ['sign', 'u']})
+    """
+    table: dict[str, Term] = {}
+
+    def named(a: Term) -> Term:
+        if not isinstance(a, list):
+            return a
+        if a[0] != "sign":
+            return [a[0], *map(named, a[1:])]
+        for name, known in table.items():
+            if known == a:
+                return name
+        name = next(n for i in count() if (n := f"s{i}") not in taken | set(table))
+        table[name] = a
+        return name
+
+    return named(t), table
+
+
 def of_known_arity(data: Any) -> bool:
     """Whether no operation in a certificate has a wrong number of terms.
 
@@ -107,9 +132,9 @@ def of_known_arity(data: Any) -> bool:
         return all(map(of_known_arity, data.values()))
     if not isinstance(data, list):
         return True
-    op, count = (data[0] if data and type(data[0]) is str else ""), len(data) - 1
-    several = op in ("+", "*", "Min", "Max") and count > 0
-    wrong = (op == "^" and count != 2) or (op in BALLS and count != 1)
+    op, size = (data[0] if data and type(data[0]) is str else ""), len(data) - 1
+    several = op in ("+", "*", "Min", "Max") and size > 0
+    wrong = (op == "^" and size != 2) or (op in BALLS and size != 1)
     return (several or (op not in ("+", "*") and not wrong)) and all(map(of_known_arity, data))
 
 

@@ -192,8 +192,10 @@ def _drift(flow: Flow, claim: Mapping[str, Any], verdict: str, proof: Mapping[st
         demand(any(g.is_finite() and g > most for g in gaps), "no drift beyond the bound")
         return
     boxes = [flow.field.env(s.during) for s in stretches]
+    # there may be no step at all
+    demand(most >= 0, "a negative bound")
+    demand(all(ball(c, first).is_finite() for c in laws), "the law has no value at the start")
     if "conserved" in proof:
-        demand(most >= 0, "a negative bound")
         plain = {"ranges": {x: [None, None] for x in flow.parameters}, "relations": []}
         rate = rate_of(law, flow.component, flow.parameters, flow.rates)
         relation = plain | {"operator": "==", "left": rate, "right": 0, "closed": []}
