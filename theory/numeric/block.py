@@ -27,16 +27,25 @@ class Geometry:
         $\rho(\theta_i)$.
     speed : ndarray, shape (d,)
         $g = \|\sqrt P\,\nabla\rho\|$, the root of the metric M; M itself may underflow.
-    slope : ndarray, shape (d,)
-        $d\log M / d\xi$.
     radius : ndarray, shape (d,)
         A length in $\xi$ within which the curve is nearly straight.
+    unit : ndarray, shape (k, d)
+        $\sqrt P\,\nabla\rho / g$.
+    bend : ndarray, shape (k, k, d)
+        $\sqrt P\,\nabla^2\rho\,\sqrt P$.
     """
 
     x: Array
     speed: Array
-    slope: Array
     radius: Array
+    unit: Array
+    bend: Array
+
+    @property
+    def slope(self) -> Array:
+        r"""$d\log M / d\xi$, shape (d,)."""
+        with np.errstate(all="ignore"):
+            return np.asarray(2 * np.einsum("jd,jld,ld->d", self.unit, self.bend, self.unit))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +60,7 @@ class Block:
     _rho: Callable[..., tuple[Array, ...]]
     _gradient: Callable[..., tuple[Array, ...]]
     _hessian: Callable[..., tuple[Array, ...]]
+    _all: Callable[..., tuple[Array, ...]]
 
     def rho(self, theta: Array) -> Array:
         r"""$x = \rho(\theta)$, shape (d,) for theta of shape (k, d); NaN outside of the domain."""
@@ -70,18 +80,19 @@ class Block:
 
     def geometry(self, theta: Array) -> Geometry:
         """Value, speed and curvature at theta, shape (k, d)."""
-        root = np.sqrt(self.rates)
-        scaled = root * self.gradient(theta)
+        values = np.array(self._all(*theta))
+        root, k = np.sqrt(self.rates), self.k
         with np.errstate(all="ignore"):
-            speed = _norm(scaled, axis=0)
-            unit = scaled / speed
-            bend = root[:, None] * self.hessian(theta) * root[None, :]
-            slope = 2 * np.einsum("jd,jld,ld->d", unit, bend, unit)
-            curvature = _norm(bend.reshape(-1, theta.shape[1]), axis=0)
+            unit = root * values[1 : k + 1]
+            bend = values[k + 1 :].reshape(k, k, *theta.shape[1:])
+            bend = root[:, None] * bend * root[None, :]
+            speed = _norm(unit)
+            unit /= speed
+            curvature = _norm(bend.reshape(-1, theta.shape[1]))
             # where the Hessian vanishes, functions vary on the scale of theta, or of 1
-            size = np.maximum(1.0, np.max(np.abs(theta), axis=0)) / speed
+            size = np.maximum(1.0, np.maximum.reduce(np.abs(theta))) / speed
             radius = np.minimum(np.where(curvature > 0, 1 / curvature, np.inf), size)
-        return Geometry(self.rho(theta), speed, slope, radius)
+        return Geometry(self._masked(theta, values[0]), speed, radius, unit, bend)
 
     def _masked(self, theta: Array, value: Array) -> Array:
         if not self.bounded:
@@ -90,11 +101,14 @@ class Block:
         return np.where(outside, np.nan, value)
 
 
-def _norm(a: Array, axis: int) -> Array:
-    """Euclidean norm without underflow: squares of 1e-200 are zero in floats."""
-    top = np.max(np.abs(a), axis=axis)
-    safe = np.where((top > 0) & np.isfinite(top), top, 1.0)
-    out: Array = top * np.sqrt(np.sum((a / safe) ** 2, axis=axis))
+def _norm(a: Array) -> Array:
+    """Euclidean norm of the columns without underflow: squares of 1e-200 are zero in floats."""
+    size = np.abs(a)
+    top = np.maximum.reduce(size)
+    safe = np.where((top > 0) & (top < np.inf), top, 1.0)
+    size /= safe
+    size *= size
+    out: Array = top * np.sqrt(np.add.reduce(size))
     return np.where(top > 0, out, top)
 
 
@@ -117,6 +131,7 @@ def _compile(
         _rho=compile_expressions([rho], theta),
         _gradient=compile_expressions(gradient, theta),
         _hessian=compile_expressions(hessian, theta),
+        _all=compile_expressions([rho, *gradient, *hessian], theta),
     )
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "BLIND_TO_NAN",
     "TABLE",
     "Array",
+    "Compiled",
     "call",
     "compile_expression",
     "compile_expressions",
@@ -136,9 +137,7 @@ def compile_expression(
     return single
 
 
-def compile_expressions(
-    expressions: Iterable[sp.Expr], arguments: Sequence[sp.Symbol]
-) -> Callable[..., tuple[Array, ...]]:
+def compile_expressions(expressions: Iterable[sp.Expr], arguments: Sequence[sp.Symbol]) -> Compiled:
     """Compile several formulas at once; common subexpressions are evaluated once.
 
     Parameters and errors are those of `compile_expression`; the function returns a tuple.
@@ -157,10 +156,57 @@ def compile_expressions(
     return _compiled(tuple(sp.sympify(e, strict=True) for e in expressions), tuple(arguments))
 
 
+class Compiled:
+    """Formulas as a function of arrays that broadcast, with a tuple of arrays as its value.
+
+    `bare` is the same for float64 arrays of one shape, reads nothing and leaves NumPy's warnings to
+    its caller: for loops over small arrays, where a context costs as much as a formula.
+    """
+
+    __slots__ = ("_blind", "_count", "_function")
+
+    def __init__(self, function: Callable[..., Any], count: int, blind: bool) -> None:
+        self._function, self._count, self._blind = function, count, blind
+
+    def __call__(self, *values: ArrayLike) -> tuple[Array, ...]:
+        if len(values) != self._count:
+            raise ShapeError(f"Expected {self._count} arguments but got {len(values)}.")
+        arrays = [np.asarray(v, dtype=np.float64) for v in values]
+        shape = arrays[0].shape if arrays else ()
+        if any(a.shape != shape for a in arrays):
+            shape = np.broadcast_shapes(*(a.shape for a in arrays))
+        with np.errstate(all="ignore"):
+            return self._finished(arrays, shape)
+
+    def bare(self, *arrays: Array) -> tuple[Array, ...]:
+        """The values at arrays of one shape, with NumPy's warnings."""
+        return self._finished(arrays, arrays[0].shape)
+
+    def _finished(self, arrays: Sequence[Array], shape: tuple[int, ...]) -> tuple[Array, ...]:
+        results = self._function(*arrays)
+        if not self._blind:
+            for r in results:
+                if type(r) is not np.ndarray or r.shape != shape or r.dtype != np.float64:
+                    break
+            else:
+                return tuple(results)
+        out = []
+        for result in results:
+            array = np.asarray(result)
+            if array.dtype != np.float64:
+                array = array.astype(np.float64)
+            if array.shape != shape:
+                array = np.array(np.broadcast_to(array, shape))
+            if self._blind:
+                # a comparison with NaN is False and would pick the last branch
+                for a in arrays:
+                    array = np.where(np.isnan(a), np.nan, array)
+            out.append(array)
+        return tuple(out)
+
+
 @lru_cache(maxsize=512)
-def _compiled(
-    expressions: tuple[sp.Expr, ...], arguments: tuple[sp.Symbol, ...]
-) -> Callable[..., tuple[Array, ...]]:
+def _compiled(expressions: tuple[sp.Expr, ...], arguments: tuple[sp.Symbol, ...]) -> Compiled:
     if len(set(arguments)) != len(arguments):
         raise FormulaError(f"An argument is listed twice in {tuple(arguments)}.")
     free = set().union(*(e.free_symbols for e in expressions)) - set(arguments)
@@ -176,35 +222,7 @@ def _compiled(
     compiled = sp.lambdify(safe, rewritten, modules=[TABLE, "numpy"], cse=True)
     count = len(safe)
     blind = any(e.has(*BLIND_TO_NAN) for e in expressions)
-
-    def evaluate(*values: ArrayLike) -> tuple[Array, ...]:
-        if len(values) != count:
-            raise ShapeError(f"Expected {count} arguments but got {len(values)}.")
-        arrays = [np.asarray(v, dtype=np.float64) for v in values]
-        shape = arrays[0].shape if arrays else ()
-        if any(a.shape != shape for a in arrays):
-            shape = np.broadcast_shapes(*(a.shape for a in arrays))
-        with np.errstate(all="ignore"):
-            results = compiled(*arrays)
-        if not blind and all(
-            type(r) is np.ndarray and r.dtype == np.float64 and r.shape == shape for r in results
-        ):
-            return tuple(results)
-        out = []
-        for result in results:
-            array = np.asarray(result)
-            if array.dtype != np.float64:
-                array = array.astype(np.float64)
-            if array.shape != shape:
-                array = np.array(np.broadcast_to(array, shape))
-            if blind:
-                # a comparison with NaN is False and would pick the last branch
-                for a in arrays:
-                    array = np.where(np.isnan(a), np.nan, array)
-            out.append(array)
-        return tuple(out)
-
-    return evaluate
+    return Compiled(compiled, count, blind)
 
 
 def stable(expression: sp.Expr) -> sp.Expr:

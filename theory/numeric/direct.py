@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +35,9 @@ _BEND = 0.7
 residual relative to z does not see the coordinates that are small."""
 _STALE = 0.1
 """Change of log M below which the Cholesky factor still serves for the slope."""
+_CLOSE = 1e-3
+"""The relative residual below which a prediction needs no Newton steps of its own."""
+_LARGEST_FALL = 1e4
 _RAY_STEPS = 6
 _MOST_STEPS = 120
 """Of factorizations between two solutions."""
@@ -59,8 +63,13 @@ class DirectMap:
 
     def at(self, xi: Array, scale: float) -> tuple[Array, Array, Array]:
         """Value, metric, and change with the logarithm of the scale of the start."""
-        x, metric, change = self.function(xi, *(scale * self.theta0))
-        return x, metric, change
+        return self.from_scale(scale)(xi)
+
+    def from_scale(self, scale: float) -> Callable[[Array], tuple[Array, Array, Array]]:
+        """`at` for one scale; for arrays of shape (d,), with NumPy's warnings."""
+        function: Callable[..., Any] = getattr(self.function, "bare", self.function)
+        theta0 = tuple(scale * self.theta0)
+        return lambda xi: function(xi, *theta0)
 
     def reach(self, xi: Array, step: Array, scale: float) -> float:
         """The multiple of a step that stays inside of the domain, with a margin."""
@@ -105,16 +114,34 @@ class _System:
     nit: int = 0
     # scale and slope at the last solution, for the curvature of a path of close ones
     last: tuple[float, Array] | None = None
+    # the last factor of the solution, and where it was made
+    factor: tuple[Callable[[Array], Array], _Point] | None = None
+    _scale: float = math.nan
+    _map: Callable[[Array], tuple[Array, Array, Array]] = field(default=lambda xi: (xi, xi, xi))
+
+    def __post_init__(self) -> None:
+        dense = isinstance(self.A, np.ndarray)
+        self.product: Callable[[Array], Array] = self.A.dot if dense else self.A.__matmul__
+        transposed = self.A.T
+        self.pull_back: Callable[[Array], Array] = (
+            transposed.dot if dense else transposed.__matmul__
+        )
+
+    def value(self, xi: Array, scale: float) -> tuple[Array, Array, Array]:
+        if scale != self._scale:
+            self._scale, self._map = scale, self.mapping.from_scale(scale)
+        return self._map(xi)
 
     def at(self, multipliers: Array, xi: Array, scale: float) -> _Point | None:
         """The point with these multipliers; None where a value is not finite."""
-        x, metric, change = self.mapping.at(xi, scale)
+        x, metric, change = self.value(xi, scale)
         # beyond a pole the metric may be negative
-        if not (np.isfinite(x).all() and metric.min() >= 0 and np.isfinite(metric).all()):
+        if not (np.minimum.reduce(metric) >= 0 and np.maximum.reduce(metric) < math.inf):
             return None
-        with np.errstate(over="ignore", invalid="ignore"):
-            residual = self.A @ x - self.target
-            norm = math.sqrt(residual @ residual)
+        residual = self.product(x) - self.target
+        norm = math.sqrt(residual.dot(residual))
+        if not norm < math.inf and not np.isfinite(x).all():
+            return None
         return _Point(multipliers, xi, x, metric, change, residual, norm)
 
     def solver(self, metric: Array) -> Callable[[Array], Array]:
@@ -133,8 +160,7 @@ class _System:
         return lambda r: solve(r) / gamma / gamma
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
+class _Point(NamedTuple):
     multipliers: Array
     xi: Array
     x: Array
@@ -195,21 +221,24 @@ def solve_scales(
         scale = max(scale, 1.0 / largest)
     size = max(wanted, 1e-3 * there if wanted <= there else 0.0, float(np.finfo(float).tiny))
     system = _System(mapping, A, target, size)
-    fall = _FIRST_FALL
-    try:
-        point = system.at(np.zeros(A.shape[0]), np.zeros(A.shape[1]), scale)
-        if point is None:
+    fall, settled = _FIRST_FALL, False
+    point: _Point | None = None
+    for end in scales:
+        try:
+            # not around the yield, where it would last beyond this function
+            with np.errstate(all="ignore"):
+                if point is None:
+                    point = system.at(np.zeros(A.shape[0]), np.zeros(A.shape[1]), scale)
+                    if point is None:
+                        return
+                while scale > end:
+                    point, scale, fall = _descended(system, point, scale, end, fall, settled)
+                    settled = False
+                point, settled = _refined(system, point, scale, rtol), True
+        except _Failed:
             return
-        settled = False
-        for end in scales:
-            while scale > end:
-                point, scale, fall = _descended(system, point, scale, end, fall, settled)
-                settled = False
-            point, settled = _refined(system, point, scale, rtol), True
-            yield DirectSolution(point.x, point.multipliers, system.nit)
-            system.nit = 0
-    except _Failed:
-        return
+        yield DirectSolution(point.x, point.multipliers, system.nit)
+        system.nit = 0
 
 
 def _descended(
@@ -217,33 +246,40 @@ def _descended(
 ) -> tuple[_Point, float, float]:
     """The prediction at a smaller scale, as far as it is one."""
     before = system.nit
-    point = _corrected(system, point, scale, 1.0)
-    bend = math.inf
-    while bend > _BEND and not settled:
+    multipliers = point.multipliers
+    if settled and system.factor is not None and _bend(system.factor[1], point) <= _STALE:
+        solve, _ = system.factor
+    elif settled or point.norm <= _CLOSE * system.size:
+        # one factor for the correction and the slope
         solve = system.solver(point.metric)
-        following = _stepped(system, point, solve, scale)
-        with np.errstate(all="ignore"):
-            bend = float(np.max(np.abs(np.log(following.metric / point.metric))))
-        point = following
+        multipliers = multipliers - solve(point.residual)
+    else:
+        point, bend = _corrected(system, point, scale, 1.0), math.inf
+        while bend > _BEND:
+            solve = system.solver(point.metric)
+            following = _stepped(system, point, solve, scale)
+            bend, point = _bend(point, following), following
+        if bend > _STALE:
+            solve = system.solver(point.metric)
+        multipliers = point.multipliers
     steps = system.nit - before
-    if not bend <= _STALE:
-        solve = system.solver(point.metric)
-    slope = -solve(system.A @ point.change)
+    slope = -solve(system.product(point.change))
     bent, spacing = slope, 0.0
     if settled:
         if system.last is not None:
             spacing = math.log(scale / system.last[0])
             bent = (slope - system.last[1]) / spacing
         system.last = scale, slope
-    fall = min(fall**2, 1e4) if steps <= 1 else max(3.0, fall**0.6) if steps >= 4 else fall
+    fall = (
+        min(fall**2, _LARGEST_FALL) if steps <= 1 else max(3.0, fall**0.6) if steps >= 4 else fall
+    )
     while True:
         smaller = max(end, scale / fall)
         step = math.log(smaller / scale)
         # a secant over a long way says nothing about the curvature here
         curved = -1.0 < spacing < 0.0 and step > 2.0 * spacing
         change = slope + 0.5 * step * bent if curved else slope
-        multipliers = point.multipliers + step * change
-        predicted = _predicted(system, multipliers, smaller)
+        predicted = _predicted(system, multipliers + step * change, smaller)
         if predicted is not None and predicted.norm <= _OVERSHOOT * system.size:
             return predicted, smaller, fall
         if fall < 1.1:
@@ -257,7 +293,7 @@ def _predicted(system: _System, multipliers: Array, scale: float) -> _Point | No
     Exponential maps turn a small error of the whole prediction into a large one of x. The
     coordinates of $\xi$ scale with the multipliers, so that the ray costs no matrix products.
     """
-    xi = system.A.T @ multipliers
+    xi = system.pull_back(multipliers)
     low, high = 0.0, system.mapping.reach(np.zeros_like(xi), xi, scale)
     if high < 1.0:
         return None
@@ -267,9 +303,8 @@ def _predicted(system: _System, multipliers: Array, scale: float) -> _Point | No
         return plain
     t = 1.0
     for _ in range(_RAY_STEPS):
-        x, metric, _ = system.mapping.at(t * xi, scale)
-        with np.errstate(over="ignore", invalid="ignore"):
-            gap, curvature = float(xi @ x) - wanted, float(xi @ (metric * xi))
+        x, metric, _ = system.value(t * xi, scale)
+        gap, curvature = float(xi.dot(x)) - wanted, float(xi.dot(metric * xi))
         if not math.isfinite(gap + curvature):
             high, t = t, 0.5 * (low + t)
             continue
@@ -294,25 +329,33 @@ def _corrected(system: _System, point: _Point, scale: float, share: float) -> _P
     return point
 
 
+def _bend(point: _Point, following: _Point) -> float:
+    """The largest change of log M."""
+    return float(np.maximum.reduce(np.abs(np.log(following.metric / point.metric))))
+
+
 def _stepped(
     system: _System, point: _Point, solve: Callable[[Array], Array], scale: float
 ) -> _Point:
     r"""One step, shortened until the slope of the convex $\Phi$ does not overshoot."""
     w = -solve(point.residual)
-    direction = system.A.T @ w
-    slope = float(w @ point.residual)
+    slope = float(w.dot(point.residual))
     if not slope < 0:
         if point.norm <= 1e-10 * system.size:
             # solved to rounding already
             return point
         raise _Failed
-    t = min(1.0, system.mapping.reach(point.xi, direction, scale))
+    t = 1.0
+    if system.mapping.domain is not None:
+        t = min(t, system.mapping.reach(point.xi, system.pull_back(w), scale))
     for _ in range(40):
-        following = system.at(point.multipliers + t * w, point.xi + t * direction, scale)
+        # xi from the multipliers, so that x = k(A^T lambda) holds without the errors of the steps
+        multipliers = point.multipliers + t * w
+        following = system.at(multipliers, system.pull_back(multipliers), scale)
         if following is None:
             t *= 0.25
             continue
-        ratio = float(w @ following.residual) / slope
+        ratio = float(w.dot(following.residual)) / slope
         if ratio >= -0.5:
             return following
         t *= max(0.1, min(0.5, 1.0 / (1.0 - ratio)))
@@ -322,21 +365,22 @@ def _stepped(
 def _refined(system: _System, point: _Point, scale: float, rtol: float) -> _Point:
     """Newton steps at the wanted start until the residual stops falling."""
     point = _corrected(system, point, scale, 1e-3)
+    size = float(np.max(magnitude(system.A, point.x) + np.abs(system.target)))
     best, careful = math.inf, False
+    solve, factored, value = None, point, math.inf
     for _ in range(30):
-        # from the multipliers, so that x = k(A^T lambda) holds without the errors of the steps
-        settled = system.at(point.multipliers, system.A.T @ point.multipliers, scale)
-        if settled is None:
-            raise _Failed
-        size = float(np.max(magnitude(system.A, settled.x) + np.abs(system.target)))
-        value = float(np.max(np.abs(settled.residual))) / size
+        before, value = value, float(np.maximum.reduce(np.abs(point.residual))) / size
         if value <= 16 * np.finfo(float).eps or (value <= rtol and value > 0.25 * best):
-            return settled
+            system.factor = None if careful or solve is None else (solve, factored)
+            return point
         if value > 0.8 * best:
             if careful:
                 raise _Failed
-            careful = True
+            careful, solve = True, None
         best = min(best, value)
-        solver = system.careful_solver if careful else system.solver
-        point = _stepped(system, settled, solver(settled.metric), scale)
+        # a factor serves while steps with it gain what is missing
+        if solve is None or value * max(value / before, _bend(factored, point)) > rtol:
+            factored = point
+            solve = (system.careful_solver if careful else system.solver)(point.metric)
+        point = _stepped(system, point, solve, scale)
     raise _Failed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -90,6 +90,8 @@ class NumericCurve:
         ``inverse_value(*theta)`` is a function of s with the value $k(-s)$.
     start_slopes : callable, optional
         ``start_slopes(xi, *theta)`` is the derivative of k in every start value.
+    everywhere : bool
+        Whether the domain is the whole line, from every start.
     """
 
     block: Block
@@ -100,6 +102,7 @@ class NumericCurve:
     inverse_map: Callable[..., tuple[Array, ...]] | None = None
     inverse_value: Callable[..., Callable[[Array], Array]] | None = None
     start_slopes: Callable[..., tuple[Array, ...]] | None = None
+    everywhere: bool = False
     rtol: float = field(default=1e-13)
 
     @property
@@ -115,12 +118,12 @@ class NumericCurve:
         """The same curves, integrated numerically."""
         return NumericCurve(self.block, self.theta0, rtol=self.rtol)
 
-    @property
+    @cached_property
     def direct(self) -> DirectMap | None:
         """The inverse mirror map from the start, where it is in closed form."""
         if self.inverse_map is None:
             return None
-        domain = self.domain
+        domain = None if self.everywhere else self.domain
         if domain is not None and np.isinf(np.stack(domain(*self.theta0))).all():
             domain = None
         return DirectMap(self.inverse_map, self.theta0, domain)
@@ -149,7 +152,7 @@ class NumericCurve:
             new = np.stack(self.closed(dxi, *theta))
             x_old, x_new = self.block.rho(theta), self.block.rho(new)
             inside = np.isfinite(x_new) & np.isfinite(new).all(axis=0)
-            if self.domain is not None:
+            if self.domain is not None and not self.everywhere:
                 low, high = self.domain(*theta)
                 inside &= (dxi > low) & (dxi < high)
             # k increases; a closed form continued beyond a pole does not
@@ -374,6 +377,7 @@ def _compile_closed(closed: _Closed, block: Block, theta0: Array) -> NumericCurv
         f.inverse_map,
         f.inverse_value,
         f.start_slopes,
+        f.everywhere,
     )
 
 
@@ -390,6 +394,7 @@ class _Functions(NamedTuple):
     inverse_map: _Function
     inverse_value: Callable[..., Callable[[Array], Array]]
     start_slopes: _Function
+    everywhere: bool
 
 
 @lru_cache(maxsize=64)
@@ -416,6 +421,7 @@ def _functions(closed: _Closed) -> _Functions:
         inverse_map,
         bindable(x.xreplace({closed.xi: -closed.xi}), closed.xi, closed.start),
         compile_expressions([sp.diff(x, s) for s in closed.start], arguments),
+        closed.domain == (-sp.oo, sp.oo),
     )
 
 

@@ -7,7 +7,7 @@ $\ell_1$ norm, for example. Each solution is where Newton's method for the next 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy as sp
@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike
 
 from theory.errors import DataError, DomainError
 from theory.flow.gradient_flow import FlowModel
-from theory.numeric.block import Geometry
 from theory.numeric.compile import Array
 from theory.numeric.direct import solve_scales
 from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
@@ -162,9 +161,9 @@ def certain_points(
     x = curve.block.rho(theta).reshape(m, d)
     certain = np.array(inside.reshape(m, d).all(axis=1))
     geometry = curve.geometry(theta)
-    at = Geometry(*(getattr(geometry, f.name).reshape(m, d) for f in fields(Geometry)))
+    speed, radius = geometry.speed.reshape(m, d), geometry.radius.reshape(m, d)
     with np.errstate(invalid="ignore"):
-        bound = quick_bound(at, np.finfo(float).eps * np.abs(xi), x)
+        bound = quick_bound(speed, radius, np.finfo(float).eps * np.abs(xi), x)
     for i in np.flatnonzero(certain & ~(bound <= TOLERATED)):
         here = replace(curve, theta0=theta0[:, i])
         point = theta.reshape(-1, m, d)[:, i]

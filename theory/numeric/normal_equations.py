@@ -128,8 +128,8 @@ def cholesky_solver(A: Matrix, metric: Array) -> Callable[[Array], Array] | None
     >>> solve(np.array([4.0])).round(12).tolist()
     [2.0]
     """
-    top = float(metric.max())
-    if not (math.isfinite(top) and top > 0):
+    top = float(np.maximum.reduce(metric))
+    if not 0 < top < math.inf:
         return None
     if isinstance(A, np.ndarray):
         with np.errstate(under="ignore"):
@@ -139,7 +139,7 @@ def cholesky_solver(A: Matrix, metric: Array) -> Callable[[Array], Array] | None
     else:
         product = gram(A, metric / top)
     diagonal = product.diagonal()
-    if not diagonal.min() > 1e-250:
+    if not np.minimum.reduce(diagonal) > 1e-250:
         return None
     scale = 1.0 / np.sqrt(diagonal)
     product *= scale[:, None]

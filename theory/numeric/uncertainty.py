@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator
 
-from theory.numeric.block import Geometry
 from theory.numeric.compile import Array
 from theory.numeric.dual_curve import NumericCurve
 from theory.numeric.newton import DualSolution
@@ -23,7 +22,7 @@ _COLUMNS = 20_000
 """Columns that are eliminated at once."""
 
 
-def quick_bound(geometry: Geometry, noise: Array, x: Array) -> Array:
+def quick_bound(speed: Array, radius: Array, noise: Array, x: Array) -> Array:
     r"""A bound of the relative error of x that needs no factorization; infinite where it is none.
 
     Errors $\delta$ of $\xi$ change x by $M^{1/2}(I - \Pi)M^{1/2}\delta$ with an orthogonal
@@ -31,8 +30,8 @@ def quick_bound(geometry: Geometry, noise: Array, x: Array) -> Array:
 
     Parameters
     ----------
-    geometry : Geometry
-        Of arrays of shape (..., d).
+    speed, radius : ndarray, shape (..., d)
+        As of `theory.numeric.block.Geometry`.
     noise : ndarray, shape (..., d)
     x : ndarray, shape (..., d)
 
@@ -40,10 +39,10 @@ def quick_bound(geometry: Geometry, noise: Array, x: Array) -> Array:
     -------
     bound : ndarray, shape (...)
     """
-    total = np.linalg.norm(geometry.speed * noise, axis=-1)
     with np.errstate(all="ignore"):
-        straight = np.all(total[..., None] <= 1e-3 * geometry.speed * geometry.radius, axis=-1)
-        bound = np.max(geometry.speed, axis=-1) * total / np.max(np.abs(x), axis=-1)
+        total = np.sqrt(np.add.reduce((speed * noise) ** 2, axis=-1))
+        straight = np.all(total[..., None] <= 1e-3 * speed * radius, axis=-1)
+        bound = np.maximum.reduce(speed, axis=-1) * total / np.max(np.abs(x), axis=-1)
     return np.where(straight & np.isfinite(bound), bound, np.inf)
 
 
@@ -66,7 +65,7 @@ def uncertainty_of(
     noise = np.finfo(float).eps * np.abs(A.T @ lam)
     if not np.isfinite(speed).all():
         return np.inf
-    bound = float(quick_bound(geometry, noise, solution.x))
+    bound = float(quick_bound(speed, geometry.radius, noise, solution.x))
     if bound <= _SMALL:
         return bound
     basic, factor, exchanges = _basis(A, speed)
