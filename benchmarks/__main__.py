@@ -222,30 +222,20 @@ def trajectory_rows() -> Iterator[Row]:
         case = trajectories.make_case(n, d, alpha, residual)
         sides = trajectories.ours(case)
         base = next(iter(sides))
-        sides = {base: sides[base]} | trajectories.scipy_sides(case)
-        peers: dict[str, float | None] = {}
-        for name, make in trajectories.PEERS.items():
-            if find_spec(name):
-                sides |= make(case)
-            else:
-                peers[name] = None
-        errors = {name: case.error(side()) for name, side in sides.items()}
-
-        def repeated(side: Callable[[], object]) -> Callable[[], None]:
-            def run() -> None:
-                for _ in range(trajectories.REPEATS):
-                    side()
-
-            return run
-
-        seconds, ratios, _ = rounds({k: repeated(v) for k, v in sides.items()}, 11)
-        peers = {k: v for k, v in ratios.items() if k != base} | peers
-        yield Row(
-            f"101 outputs of a trajectory ({base})", f"{n}, {d}; {alpha:g}",
-            seconds[base] / trajectories.REPEATS, peers,
-            ", ".join(f"{e:.0e}" for e in errors.values()),
-            ", ".join(f"{k} {v}" for k, v in asked.items()) if d == 50 else "",
-        )  # fmt: skip
+        others, missing = trajectories.peers(case)
+        kinds = {"": others}
+        if d == 50:
+            kinds[f", to {trajectories.GOAL:g}"] = trajectories.accurate_peers(case)
+        for kind, some in kinds.items():
+            here = {base: sides[base]} | some
+            errors = {name: case.error(side()) for name, side in here.items()}
+            seconds, ratios = trajectories.timed(here)
+            yield Row(
+                f"101 outputs of a trajectory ({base}){kind}", f"{n}, {d}; {alpha:g}",
+                seconds[base], {k: v for k, v in ratios.items() if k != base}
+                | dict.fromkeys(missing), ", ".join(f"{e:.0e}" for e in errors.values()),
+                ", ".join(f"{k} {v}" for k, v in asked.items()) if d == 50 else "",
+            )  # fmt: skip
 
 
 def digit_rows() -> Iterator[Row]:
