@@ -43,6 +43,13 @@ if TYPE_CHECKING:
     from theory.mirror.isotropic import IsotropicMetric
     from theory.numeric import optimizers
     from theory.numeric.batch import Batch
+    from theory.numeric.matrices import spectral
+    from theory.numeric.matrices.completion import complete
+    from theory.numeric.matrices.completion_methods import hold_out
+    from theory.numeric.matrices.greedy import greedy_low_rank
+    from theory.numeric.matrices.linear_network import LinearNetwork
+    from theory.numeric.matrices.matrix_files import read_incomplete, read_ratings
+    from theory.numeric.matrices.matrix_loss import MatrixLoss
     from theory.numeric.problem import Regression
     from theory.numeric.sweep import SweepTable, sweep
     from theory.numeric.table import expand_products, read_table
@@ -60,6 +67,8 @@ __all__ = [
     "Elementwise",
     "GradientFlow",
     "IsotropicMetric",
+    "LinearNetwork",
+    "MatrixLoss",
     "Mirror",
     "Regression",
     "Status",
@@ -69,6 +78,7 @@ __all__ = [
     "WeightNormalization",
     "__version__",
     "certificate",
+    "complete",
     "conserved",
     "convex",
     "decreases",
@@ -77,6 +87,8 @@ __all__ = [
     "enclose",
     "errors",
     "expand_products",
+    "greedy_low_rank",
+    "hold_out",
     "integral_is",
     "is_legendre",
     "is_mirror_potential",
@@ -90,10 +102,13 @@ __all__ = [
     "passes",
     "prove",
     "read_conjectures",
+    "read_incomplete",
+    "read_ratings",
     "read_table",
     "replay",
     "replay_laws",
     "search",
+    "spectral",
     "sweep",
     "to_code",
 ]
@@ -110,6 +125,8 @@ _HOME = {
     "Elementwise": "theory.flow.parametrization",
     "GradientFlow": "theory.gradient_flow",
     "IsotropicMetric": "theory.mirror.isotropic",
+    "LinearNetwork": "theory.numeric.matrices.linear_network",
+    "MatrixLoss": "theory.numeric.matrices.matrix_loss",
     "Mirror": "theory.gradient_flow",
     "Regression": "theory.numeric.problem",
     "Status": "theory.exact.verdict",
@@ -118,6 +135,7 @@ _HOME = {
     "Verdict": "theory.exact.verdict",
     "WeightNormalization": "theory.weight_normalization",
     "certificate": "theory.claims.certificate",
+    "complete": "theory.numeric.matrices.completion",
     "conserved": "theory.claims.properties",
     "convex": "theory.claims.convexity",
     "decreases": "theory.claims.lyapunov",
@@ -125,6 +143,8 @@ _HOME = {
     "drift_at_most": "theory.claims.trajectory",
     "enclose": "theory.claims.trajectory",
     "expand_products": "theory.numeric.table",
+    "greedy_low_rank": "theory.numeric.matrices.greedy",
+    "hold_out": "theory.numeric.matrices.completion_methods",
     "integral_is": "theory.claims.integral",
     "is_legendre": "theory.claims.properties",
     "is_mirror_potential": "theory.claims.properties",
@@ -134,6 +154,8 @@ _HOME = {
     "passes": "theory.claims.trajectory",
     "prove": "theory.claims.prove",
     "read_conjectures": "theory.claims.conjecture",
+    "read_incomplete": "theory.numeric.matrices.matrix_files",
+    "read_ratings": "theory.numeric.matrices.matrix_files",
     "read_table": "theory.numeric.table",
     "replay": "theory.claims.replay",
     "replay_laws": "theory.flow.coupled_laws",
@@ -147,6 +169,7 @@ _MODULES = {
     "losses": "theory.flow.losses",
     "networks": "theory.networks",
     "optimizers": "theory.numeric.optimizers",
+    "spectral": "theory.numeric.matrices.spectral",
 }
 
 

@@ -1,6 +1,7 @@
 """The command line, one verb for each question.
 
-``theory derive | laws | prove | replay | search | design | flow | sweep | check``
+``theory derive | laws | prove | replay | search | design | flow | network | complete | sweep |
+check``
 
 Exit codes: 0 answered, 1 refuted or failed, 2 bad input.
 """
@@ -547,6 +548,118 @@ def sweep(
 
 def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    metavar="NAME",
+    help="ratio (the default), deep, nuclear, soft-impute or bias; repeatable.",
+)
+@click.option("--ratings", is_flag=True, help="FILE has lines of user, item, rating.")
+@click.option(
+    "--densest",
+    nargs=2,
+    type=int,
+    metavar="USERS ITEMS",
+    help="The block of the most active users and the most rated items.",
+)
+@click.option(
+    "--holdout",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Share of the observed entries that is held out for the error; 0 for none.",
+)
+@click.option(
+    "--center",
+    default="none",
+    show_default=True,
+    help="What is taken off before: none, mean or effects.",
+)
+@click.option("--clip", nargs=2, type=float, metavar="LOW HIGH", help="Range of the entries.")
+@click.option("--strength", type=float, help="Of the penalty, for one method.")
+@click.option("--steps", type=int, help="Of the optimizer, for one method.")
+@click.option("--depth", type=int, help="Of the method deep.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("-o", "--output", metavar="FILE", help="Write the first completion (.csv or .npy).")
+@_JSON
+def complete(
+    file: str,
+    methods: tuple[str, ...],
+    ratings: bool,
+    densest: tuple[int, int] | None,
+    holdout: float,
+    center: str,
+    clip: tuple[float, float] | None,
+    strength: float | None,
+    steps: int | None,
+    depth: int | None,
+    seed: int,
+    output: str | None,
+    as_json: bool,
+) -> None:
+    """Fill in the missing entries of the matrix in FILE."""
+    from theory.cli_matrices import report_completions, run_completions
+
+    given = {"strength": strength, "steps": steps, "depth": depth}
+    options = {name: value for name, value in given.items() if value is not None}
+    if options and len(methods) > 1:
+        raise click.UsageError(f"--{next(iter(options))} goes with one method only.")
+    result = run_completions(
+        file, methods, ratings=ratings, densest=densest or None, holdout=holdout, center=center,
+        clip=clip or None, seed=seed, options=options, output=output,
+        quiet=as_json or not sys.stderr.isatty(),
+    )  # fmt: skip
+    if as_json:
+        _emit(result)
+    else:
+        report_completions(result, _console())
+    sys.exit(0 if all(row["success"] for row in result["methods"]) else 1)
+
+
+@main.command()
+@click.argument("widths")
+@click.option(
+    "--target",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The matrix in a file, with empty cells for entries that are not observed.",
+)
+@click.option("--sigma", metavar="VALUES", help='Instead: a diagonal target, "4,3,2,1".')
+@click.option("--alpha", type=float, help="Start with entries alpha N(0, 1)/sqrt(w); 1e-2.")
+@click.option("--gamma", type=float, help="Start with entries of variance w^-gamma.")
+@click.option("--weight-decay", type=float, default=0.0, help="lambda of lambda |theta|^2.")
+@click.option("--t", "end", type=float, help="End of the time span; until it is at rest.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seconds", type=float, default=60.0, show_default=True, help="Time limit.")
+@_JSON
+def network(
+    widths: str,
+    target: str | None,
+    sigma: str | None,
+    alpha: float | None,
+    gamma: float | None,
+    weight_decay: float,
+    end: float | None,
+    seed: int,
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """Integrate the linear network of WIDTHS, such as 5,10,10,5, and find its plateaus."""
+    from theory.cli_matrices import report_network, run_network
+
+    result = run_network(
+        widths, target=target, values=sigma, alpha=alpha, gamma=gamma, seed=seed,
+        weight_decay=weight_decay, end=end, seconds=seconds,
+    )  # fmt: skip
+    if as_json:
+        _emit(result)
+    else:
+        report_network(result, _console())
+    sys.exit(0 if result["success"] else 1)
 
 
 @main.command()

@@ -23,7 +23,7 @@ from theory.flow.step_drift import step_drift
 from theory.numeric.compile import Array, compile_expressions
 from theory.numeric.dual_curve import ClosedForm, numeric_curve
 from theory.numeric.objective import compile_objective, target_predictor
-from theory.numeric.optimizers import GradientDescent, Optimizer, State
+from theory.numeric.optimizers import Optimizer, State, read_optimizer
 from theory.numeric.problem import Regression
 from theory.numeric.start import Start, read_constants
 
@@ -138,7 +138,7 @@ def descend(
     >>> run.success, run.end.round(3).tolist()
     (True, [0.072, 0.464])
     """
-    optimizer = _read_optimizer(optimizer)
+    optimizer = read_optimizer(optimizer)
     try:
         rng = np.random.default_rng(seed)
     except (TypeError, ValueError) as error:
@@ -226,17 +226,6 @@ def descend(
         message=message,
         nit=done,
     )
-
-
-def _read_optimizer(given: Any) -> Optimizer:
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        return GradientDescent(float(given))
-    if not callable(getattr(given, "update", None)):
-        raise DomainError(
-            f"Expected an optimizer of th.optimizers, or a rate as a number, but got {given!r}."
-        )
-    found: Optimizer = given
-    return found
 
 
 def _check_options(

@@ -3,14 +3,24 @@ r"""Optimizers with finite steps, with one interface: a state, and what a gradie
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from theory.errors import DomainError
 from theory.numeric.compile import Array
 
-__all__ = ["Adam", "GradientDescent", "Momentum", "Optimizer", "State"]
+__all__ = [
+    "Adagrad",
+    "Adam",
+    "GradientDescent",
+    "GroupRMSprop",
+    "Momentum",
+    "Optimizer",
+    "RMSprop",
+    "State",
+    "read_optimizer",
+]
 
 State = tuple[Array, ...]
 
@@ -173,6 +183,177 @@ class Adam:
         unbiased = m / (1 - self.beta1**count)
         size = np.sqrt(v / (1 - self.beta2**count)) + self.epsilon
         return -self.rate * unbiased / size, (m, v, count)
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    r"""$v \leftarrow \beta v + (1 - \beta)g^2$, step $-\eta\,g/(\sqrt v + \epsilon)$.
+
+    Parameters
+    ----------
+    rate : float
+        $\eta > 0$.
+    beta : float
+        In [0, 1).
+    epsilon : float
+        Positive.
+
+    Examples
+    --------
+    >>> step, _ = RMSprop(0.1, beta=0.0).update(np.array([3.0]), (np.zeros(1),))
+    >>> step.round(6).tolist()
+    [-0.1]
+    """
+
+    rate: float
+    beta: float = 0.99
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _positive(self.rate, "rate")
+        _positive(self.epsilon, "epsilon")
+        _fraction(self.beta, "beta")
+
+    @property
+    def name(self) -> str:
+        return "RMSprop"
+
+    @property
+    def time_step(self) -> float:
+        return np.nan
+
+    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
+        return np.full_like(g, np.nan), memory
+
+    def begin(self, theta: Array) -> State:
+        return (np.zeros_like(theta),)
+
+    def update(self, gradient: Array, state: State) -> tuple[Array, State]:
+        v = self.beta * state[0] + (1 - self.beta) * gradient**2
+        return -self.rate * gradient / (np.sqrt(v) + self.epsilon), (v,)
+
+
+@dataclass(frozen=True)
+class GroupRMSprop:
+    r"""RMSprop with one $v$, of $\|g\|^2$, for all parameters, with bias correction.
+
+    The steps have about the length $\eta$ and the direction of the gradient: the run goes along the
+    path of gradient descent, and conserves what the flow conserves up to its steps.
+
+    Parameters
+    ----------
+    rate : float
+        $\eta > 0$.
+    beta : float
+        In [0, 1).
+    epsilon : float
+        Positive.
+
+    References
+    ----------
+    Arora, Cohen, Hu and Luo, "Implicit regularization in deep matrix factorization", NeurIPS 2019,
+    used it in their experiments.
+
+    Examples
+    --------
+    >>> optimizer = GroupRMSprop(0.1, epsilon=1e-12)
+    >>> step, _ = optimizer.update(np.array([3.0, 4.0]), optimizer.begin(np.zeros(2)))
+    >>> step.round(6).tolist()
+    [-0.06, -0.08]
+    """
+
+    rate: float
+    beta: float = 0.99
+    epsilon: float = 1e-4
+
+    def __post_init__(self) -> None:
+        _positive(self.rate, "rate")
+        _positive(self.epsilon, "epsilon")
+        _fraction(self.beta, "beta")
+
+    @property
+    def name(self) -> str:
+        return "GroupRMSprop"
+
+    @property
+    def time_step(self) -> float:
+        return np.nan
+
+    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
+        return np.full_like(g, np.nan), memory
+
+    def begin(self, theta: Array) -> State:
+        return np.zeros(()), np.zeros(())
+
+    def update(self, gradient: Array, state: State) -> tuple[Array, State]:
+        flat = gradient.ravel()
+        v = self.beta * state[0] + (1 - self.beta) * (flat @ flat)
+        count = state[1] + 1
+        size = np.sqrt(v / (1 - self.beta**count)) + self.epsilon
+        return -(self.rate / size) * gradient, (v, count)
+
+
+@dataclass(frozen=True)
+class Adagrad:
+    r"""$v \leftarrow v + g^2$, step $-\eta\,g/(\sqrt v + \epsilon)$.
+
+    Parameters
+    ----------
+    rate : float
+        $\eta > 0$.
+    epsilon : float
+        Positive.
+
+    Examples
+    --------
+    >>> optimizer = Adagrad(0.1)
+    >>> step, _ = optimizer.update(np.array([3.0, -4.0]), optimizer.begin(np.zeros(2)))
+    >>> step.round(6).tolist()
+    [-0.1, 0.1]
+    """
+
+    rate: float
+    epsilon: float = 1e-10
+
+    def __post_init__(self) -> None:
+        _positive(self.rate, "rate")
+        _positive(self.epsilon, "epsilon")
+
+    @property
+    def name(self) -> str:
+        return "Adagrad"
+
+    @property
+    def time_step(self) -> float:
+        return np.nan
+
+    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
+        return np.full_like(g, np.nan), memory
+
+    def begin(self, theta: Array) -> State:
+        return (np.zeros_like(theta),)
+
+    def update(self, gradient: Array, state: State) -> tuple[Array, State]:
+        v = state[0] + gradient**2
+        return -self.rate * gradient / (np.sqrt(v) + self.epsilon), (v,)
+
+
+def read_optimizer(given: Any) -> Optimizer:
+    """An optimizer, or gradient descent with a number as its rate.
+
+    Raises
+    ------
+    DomainError
+        For anything else.
+    """
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return GradientDescent(float(given))
+    if not callable(getattr(given, "update", None)):
+        raise DomainError(
+            f"Expected an optimizer of th.optimizers, or a rate as a number, but got {given!r}."
+        )
+    found: Optimizer = given
+    return found
 
 
 def _positive(value: float, name: str) -> None:

@@ -1,0 +1,1 @@
+"""Models whose predictor is a matrix: linear networks and the completion of matrices."""
