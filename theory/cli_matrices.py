@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.progress import Progress
 
 from theory.errors import DataError, DomainError, ShapeError
 from theory.numeric.compile import Array
-from theory.numeric.matrices.completion import complete
+from theory.numeric.matrices.completion import CompletionWarning, complete
 from theory.numeric.matrices.completion_methods import hold_out
 from theory.numeric.matrices.linear_network import LinearNetwork
 from theory.numeric.matrices.matrix_files import read_incomplete, read_ratings
@@ -46,7 +47,9 @@ def run_completions(
     train, test = (matrix, None) if holdout == 0 else hold_out(matrix, holdout, seed)
     rows = []
     for i, method in enumerate(methods or ("ratio",)):
-        with _bar(quiet, method, options.get("steps")) as tell:
+        with _bar(quiet, method, options.get("steps")) as tell, warnings.catch_warnings():
+            # the message says the same
+            warnings.simplefilter("ignore", CompletionWarning)
             given = options if len(methods) < 2 else {}
             found = complete(
                 train, method, center=center, clip=clip, test=test, progress=tell, **given

@@ -147,8 +147,8 @@ def complete(
     >>> rng = np.random.default_rng(0)
     >>> M = np.outer(rng.standard_normal(12), rng.standard_normal(12))
     >>> holed = np.where(rng.random((12, 12)) < 0.6, M, np.nan)
-    >>> found = complete(holed, steps=2000)
-    >>> bool(np.max(np.abs(found.matrix - M)) < 0.1), round(found.effective_rank)
+    >>> found = complete(holed)
+    >>> bool(np.max(np.abs(found.matrix - M)) < 0.01), round(found.effective_rank)
     (True, 1)
     """
     M = read_matrix(matrix, "matrix")
@@ -180,7 +180,7 @@ def complete(
     rank = effective_rank(part.matrix) if np.any(part.matrix) else 0.0
     message = part.message
     if method != "bias":
-        message += _determined(M, part.matrix, rank)
+        message += _determined(M, rank)
     return Completion(
         matrix=out,
         method=method,
@@ -196,7 +196,7 @@ def complete(
     )
 
 
-def _determined(M: Array, W: Array, rank: float) -> str:
+def _determined(M: Array, rank: float) -> str:
     m, n = M.shape
     seen = int(np.sum(~np.isnan(M)))
     r = max(1, round(rank))

@@ -37,10 +37,10 @@ def integrate(
     *,
     method: str = "auto",
     weight_decay: float = 0.0,
-    rtol: float = 1e-8,
+    rtol: float = 1e-10,
     atol: float | None = None,
-    gradient_tol: float = 1e-8,
-    loss_tol: float = 1e-10,
+    gradient_tol: float | None = None,
+    loss_tol: float | None = None,
     levels: Mapping[int, float] | None = None,
     measure: Callable[[Array], float] | None = None,
     max_nfev: int = 2_000_000,
@@ -68,12 +68,15 @@ def integrate(
     rtol, atol : float
         Of the integrator; atol is rtol times 1e-3 times the largest parameter of the start unless
         given.
-    gradient_tol : float
-        The run is at rest where $\|\nabla\mathcal{L}\|$ is below this share of its largest value,
-        or, where $\nabla C(A)$ is not small as at a minimum of a convex C, below 1e-4 times it:
-        from small starts a deep network is nearly at rest at every saddle on its way.
-    loss_tol : float
-        Ends the run, too, as a share of the loss of the start; 0 for losses whose minimum is not 0.
+    gradient_tol : float, optional
+        The run is at rest where $\|\nabla\mathcal{L}\|$ is below this share of its largest value
+        and $\nabla C(A)$ is small, as at a minimum of a convex C. Where that does not vanish, the
+        run has to stay there for ten times as long as it took to come: from small starts a deep
+        network is nearly at rest at every saddle on its way. 1e-8 unless given, or 100 rtol if
+        that is more; 0 with an end t.
+    loss_tol : float, optional
+        The share of the loss of the start that ends the run; 1e-10 unless given, 0 with an end t.
+        For losses whose minimum is not zero it does nothing.
     levels : mapping from k to float, optional
         The times at which $\sigma_k(A)$ first exceeds them are found, k from 1 on.
     measure : callable, optional
@@ -101,6 +104,13 @@ def integrate(
     theta = read_theta(network, loss, start)
     _check_options(network, method, t, weight_decay, rtol, atol, levels, max_nfev)
     method = "DOP853" if method == "auto" else method
+    if gradient_tol is None:
+        gradient_tol = max(1e-8, 100 * rtol) if t is None else 0.0
+    if loss_tol is None:
+        loss_tol = 1e-10 if t is None else 0.0
+    for name, value in (("gradient_tol", gradient_tol), ("loss_tol", loss_tol)):
+        if not 0 <= value < 1:
+            raise DomainError(f"Expected 0 <= {name} < 1 but got {name} = {value!r}.")
     field = Field(network, loss, weight_decay)
     run = Recorder(network, field, theta, dict(levels or {}), measure)
     if not run.speeds[0] > 0:
@@ -206,7 +216,7 @@ def _march(
     solver: Any, run: Recorder, bound: float, gradient_tol: float, loss_tol: float,
     max_nfev: int, max_seconds: float, progress: Callable[[float], None] | None,
 ) -> tuple[int, str]:  # fmt: skip
-    deadline = time.monotonic() + max_seconds
+    deadline, since = time.monotonic() + max_seconds, None
     while True:
         with np.errstate(all="ignore"):
             trouble = solver.step()
@@ -217,20 +227,20 @@ def _march(
             progress(float(solver.t))
         if not np.isfinite(loss):
             return -1, f"The loss is not finite at t = {solver.t:.6g}."
-        if loss <= loss_tol * run.losses[0]:
+        if 0 <= loss <= loss_tol * run.losses[0]:
             return 1, f"The loss is {loss:.1e} at t = {solver.t:.6g}."
-        if speed <= gradient_tol * run.highest:
+        rest = speed <= gradient_tol * run.highest
+        since = since if rest and since is not None else float(solver.t) if rest else None
+        if since is not None:
             slope = float(np.linalg.norm(run.field.G))
-            rest = f"The flow is at rest at t = {solver.t:.6g}"
-            if slope <= np.sqrt(gradient_tol) * run.slope:
-                return 1, f"{rest}, where the gradient of C is small, too ({slope:.1e})."
-            if run.field.weight_decay:
-                return 1, f"{rest}, a critical point of the loss with weight decay."
-            if speed <= 1e-4 * gradient_tol * run.highest:
+            word = f"The flow is at rest at t = {solver.t:.6g}"
+            if slope <= 10 * gradient_tol * run.slope and not run.field.weight_decay:
+                return 1, f"{word}, where the gradient of C is small, too ({slope:.1e})."
+            if solver.t >= 10 * since:
                 return 1, (
-                    f"{rest}, but the gradient of C is {slope:.3g} there: a critical point that "
-                    "is no minimum over all matrices, or a saddle that is left only after a much "
-                    "longer time."
+                    f"{word}, and has been since t = {since:.4g}, with a gradient of C of "
+                    f"{slope:.3g}: a critical point that is no minimum of C over all matrices, or "
+                    "a saddle that is left only after a much longer time."
                 )
         if solver.status == "finished":
             return 0, "The end of the time span is reached."
