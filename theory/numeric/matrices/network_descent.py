@@ -130,7 +130,9 @@ def descend(
             if weight_decay:
                 g += 2 * weight_decay * theta
             value = float(loss.value(A))
-            last = done == steps or value <= loss_tol or not np.isfinite(value)
+            # with a penalty there is more to minimize where the loss is zero already
+            fits = value <= loss_tol and loss_tol > 0
+            last = done == steps or fits or not np.isfinite(value)
             if last or done in kept:
                 run.keep(done, value, A, measure)
                 if progress is not None:
@@ -142,7 +144,7 @@ def descend(
                     f"rate = {getattr(optimizer, 'rate', np.nan):g} is too large."
                 )
                 break
-            if value <= loss_tol:
+            if fits:
                 message = f"The loss is below {loss_tol:g} after {done} steps."
                 break
             if done == steps:
