@@ -141,7 +141,7 @@ def test_centering_and_clipping() -> None:
 
 @pytest.mark.parametrize(
     ("method", "options"),
-    [("soft-impute", {}), ("ratio", {"strength": 0.2, "steps": 1000}), ("deep", {"steps": 8000})],
+    [("soft-impute", {}), ("ratio", {"strength": 0.1, "steps": 1200}), ("deep", {"steps": 12_000})],
 )
 def test_real_digits_are_completed_better_than_by_effects_alone(
     method: str, options: dict[str, Any]
@@ -155,7 +155,7 @@ def test_real_digits_are_completed_better_than_by_effects_alone(
     train, test = th.hold_out(M)
     effects = th.complete(train, "bias", clip=(0, 16), test=test)
     found = th.complete(train, method, center="effects", clip=(0, 16), test=test, **options)
-    assert found.test_error < 0.92 * effects.test_error
+    assert found.test_error < 0.95 * effects.test_error
 
 
 def test_constant_matrix_is_its_mean() -> None:

@@ -129,12 +129,23 @@ class NetworkRun:
         high = 0.1 * float(self.sigma[0, -1])
         return tuple(
             Plateau(
-                float(self.t[i]), float(self.loss[i]), float(self.speed[i]),
-                int(np.sum(self.sigma[:, i] > high)),
+                *self._slowest(i), float(self.speed[i]), int(np.sum(self.sigma[:, i] > high)),
                 float(self.measured[i]) if self.measured.size else np.nan,
             )
             for i in places
         )  # fmt: skip
+
+    def _slowest(self, i: int) -> tuple[float, float]:
+        """Time and loss at the vertex of the parabola through the speeds around a record."""
+        t, loss, speed = self.t, self.loss, self.speed
+        if not 0 < i < len(t) - 1 or not (speed[i - 1] > speed[i] < speed[i + 1]):
+            return float(t[i]), float(loss[i])
+        left, right = t[i - 1] - t[i], t[i + 1] - t[i]
+        a, b = (speed[i - 1] - speed[i]) / left, (speed[i + 1] - speed[i]) / right
+        curvature = (b - a) / (right - left)
+        step = float(-0.5 * (a - curvature * left) / curvature)
+        # the loss falls at the rate of the squared speed
+        return float(t[i] + step), float(loss[i] - step * speed[i] ** 2)
 
 
 def _minima(speed: Array, depth: float) -> list[int]:
