@@ -17,6 +17,8 @@ PAPERS = [
     "marcotte2024_keep_momentum",
     "chou2024_weight_normalization",
     "azulay2021_warped_mirror",
+    "jacot2021_saddle_to_saddle",
+    "zhao2022_completion",
 ]
 STATEMENTS = [
     pytest.param(s, id=f"{paper}: {s.name}", marks=pytest.mark.slow if s.slow else ())

@@ -158,6 +158,15 @@ def test_real_digits_are_completed_better_than_by_effects_alone(
     assert found.test_error < 0.95 * effects.test_error
 
 
+def test_mask_hides_entries() -> None:
+    W = np.arange(1.0, 13).reshape(3, 4)
+    mask = np.ones((3, 4), dtype=bool)
+    mask[0, 0] = mask[2, 1] = False
+    hidden = th.complete(W, "nuclear", mask=mask)
+    assert np.array_equal(hidden.matrix, th.complete(np.where(mask, W, np.nan), "nuclear").matrix)
+    assert th.MatrixLoss(W, mask=mask).count == 10
+
+
 def test_constant_matrix_is_its_mean() -> None:
     found = th.complete([[2.0, np.nan], [2.0, 2.0]], center="mean")
     assert found.matrix.tolist() == [[2.0, 2.0], [2.0, 2.0]]
@@ -210,6 +219,13 @@ GOOD = np.array([[1.0, np.nan], [2.0, 4.0]])
         (lambda: th.complete(GOOD, test=np.eye(3)), ShapeError, r"\(2, 2\).*\(3, 3\)"),
         (lambda: th.complete(GOOD, test=GOOD), DataError, r"\[0, 0\] is in both"),
         (lambda: th.complete(GOOD, test=np.full((2, 2), np.nan)), DataError, "test entries"),
+        (
+            lambda: th.complete(GOOD, mask=np.ones((3, 2), bool)),
+            ShapeError,
+            r"mask of shape \(2, 2\)",
+        ),
+        (lambda: th.complete(GOOD, mask=np.ones((2, 2))), DataError, "True and False"),
+        (lambda: th.complete(GOOD, mask=np.eye(2) < 0), DataError, "all of them are NaN"),
         (lambda: th.complete(GOOD, records=0), DomainError, "records >= 1"),
         (lambda: th.complete(GOOD, optimizer="Adam"), DomainError, "optimizer of th.optimizers"),
         (lambda: th.hold_out(GOOD, 1.0), DomainError, "share = 1.0"),

@@ -26,7 +26,7 @@ from theory.numeric.matrices.completion_methods import (
     rmse,
     soft_impute,
 )
-from theory.numeric.matrices.matrix_loss import read_matrix
+from theory.numeric.matrices.matrix_loss import masked, read_matrix
 from theory.numeric.matrices.spectral import effective_rank
 
 __all__ = ["METHODS", "Completion", "CompletionWarning", "complete"]
@@ -86,6 +86,7 @@ def complete(
     matrix: ArrayLike,
     method: str = "ratio",
     *,
+    mask: ArrayLike | None = None,
     center: str = "none",
     clip: tuple[float, float] | None = None,
     test: ArrayLike | None = None,
@@ -108,6 +109,8 @@ def complete(
         (``steps`` 5000, ``tol`` 1e-5). "soft-impute": $\min\frac12\|P_\Omega(W - M)\|^2 +
         \lambda\|W\|_*$; ``strength`` in the units of the data, or chosen on a tenth of the
         entries. "bias": mean, row and column effects with a ridge ``strength`` (5).
+    mask : array-like of bool, shape (m, n), optional
+        Entries that count as observed, of those that are not NaN.
     center : str
         What is taken off before and added after: "none", "mean", or "effects" of rows and columns.
     clip : pair of float, optional
@@ -151,7 +154,7 @@ def complete(
     >>> bool(np.max(np.abs(found.matrix - M)) < 0.01), round(found.effective_rank)
     (True, 1)
     """
-    M = read_matrix(matrix, "matrix")
+    M = masked(read_matrix(matrix, "matrix"), mask)
     _check(M, method, center, clip, options, records)
     held = None if test is None else _read_test(test, M)
     effects = effects_of(M, 5.0) if center == "effects" else np.zeros(M.shape)

@@ -20,6 +20,7 @@ from theory.numeric.compile import Array
 from theory.numeric.matrices.matrix_loss import SmoothLoss, read_matrix
 from theory.numeric.matrices.network_descent import NetworkDescent, descend
 from theory.numeric.matrices.network_flow import integrate
+from theory.numeric.matrices.network_minimum import NetworkMinimum, minimize_network
 from theory.numeric.matrices.network_run import NetworkRun
 from theory.numeric.matrices.spectral import Penalty
 from theory.numeric.optimizers import Optimizer
@@ -299,6 +300,19 @@ class LinearNetwork:
         (True, [2.0, 1.0])
         """
         return descend(self, loss, start, optimizer, penalty=penalty, **options)
+
+    def minimize(self, loss: SmoothLoss, start: Array, **options: Any) -> NetworkMinimum:
+        """A local minimum; see `theory.numeric.matrices.network_minimum.minimize_network`.
+
+        Examples
+        --------
+        >>> from theory.numeric.matrices.matrix_loss import MatrixLoss
+        >>> network = LinearNetwork([1, 1, 1])
+        >>> found = network.minimize(MatrixLoss([[1.0]]), np.array([1.0, 0.5]), weight_decay=0.25)
+        >>> found.success, round(found.loss, 6)
+        (True, 0.375)
+        """
+        return minimize_network(self, loss, start, **options)
 
 
 def _number(name: str, value: Any) -> float:

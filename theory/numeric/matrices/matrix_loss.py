@@ -17,7 +17,7 @@ from theory.flow.parametrization import Elementwise
 from theory.numeric.compile import Array
 from theory.numeric.objective import Objective, compile_objective
 
-__all__ = ["MatrixLoss", "SmoothLoss", "read_matrix"]
+__all__ = ["MatrixLoss", "SmoothLoss", "masked", "read_matrix"]
 
 
 class SmoothLoss(Protocol):
@@ -40,6 +40,8 @@ class MatrixLoss:
     loss : Loss
         $\tfrac12(\mu - y)^2$ unless given.
     link : Link
+    mask : array-like of bool, shape (m, n), optional
+        Entries that count as observed, of those that are not NaN.
     mean : bool
         c = 1 unless set, then $1/|\Omega|$; and $2/|\Omega|$ for the squared loss, so that C is the
         mean squared error. The strength of a penalty is relative to it: $\lambda$ for the sum is
@@ -70,9 +72,10 @@ class MatrixLoss:
         loss: Loss | None = None,
         link: Link | None = None,
         *,
+        mask: ArrayLike | None = None,
         mean: bool = False,
     ) -> None:
-        matrix = read_matrix(target, "target")
+        matrix = masked(read_matrix(target, "target"), mask)
         loss = losses.squared() if loss is None else loss
         link = links.identity() if link is None else link
         if not isinstance(loss, Loss) or not isinstance(link, Link):
@@ -151,3 +154,21 @@ def read_matrix(given: ArrayLike, name: str) -> Array:
             f"{matrix[i, j]}."
         )
     return matrix
+
+
+def masked(matrix: Array, mask: ArrayLike | None) -> Array:
+    """The matrix with NaN where the mask is False.
+
+    Raises
+    ------
+    ShapeError, DataError
+        For a mask of another shape, or that is not one of truth values.
+    """
+    if mask is None:
+        return matrix
+    seen = np.asarray(mask)
+    if seen.shape != matrix.shape:
+        raise ShapeError(f"Expected a mask of shape {matrix.shape} but got {seen.shape}.")
+    if seen.dtype != bool:
+        raise DataError(f"Expected a mask of True and False but its dtype is {seen.dtype}.")
+    return np.where(seen, matrix, np.nan)
