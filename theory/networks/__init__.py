@@ -12,15 +12,21 @@ from theory.networks.builders import (
     relu,
     symmetric,
 )
+from theory.networks.critical_points import CriticalPoint, CriticalPoints, critical_points
 from theory.networks.network import Network
 from theory.networks.smooth import softmax, tanh, weight_normalization
+from theory.networks.thresholds import Thresholds, thresholds
 from theory.networks.words import MatrixLaw, matrix_laws
 
 __all__ = [
+    "CriticalPoint",
+    "CriticalPoints",
     "MatrixLaw",
     "Network",
+    "Thresholds",
     "attention",
     "circular_convolution",
+    "critical_points",
     "factorization",
     "hadamard",
     "icnn",
@@ -32,5 +38,6 @@ __all__ = [
     "softmax",
     "symmetric",
     "tanh",
+    "thresholds",
     "weight_normalization",
 ]

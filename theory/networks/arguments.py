@@ -1,0 +1,133 @@
+"""What the functions of matrix products accept: depths, rates of decay, singular values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from theory.errors import AssumptionError, DataError, FormulaError, ShapeError
+from theory.exact.assumptions import Ranges
+from theory.exact.balls import sign_of_number
+from theory.exact.initial_data import read_exact, read_number
+
+__all__ = [
+    "above_two",
+    "at_most_two",
+    "read_count",
+    "read_decay",
+    "read_depth",
+    "read_positive",
+    "read_spectrum",
+]
+
+Depth = Any
+"""A whole number of layers, or a symbol above 2."""
+
+
+def read_depth(depth: Any, *, least: int = 2) -> Depth:
+    """A depth: an integer, or a positive symbol, which stands for every depth above 2.
+
+    Examples
+    --------
+    >>> read_depth(3), read_depth("L")
+    (3, L)
+    """
+    if isinstance(depth, str):
+        if not depth.isidentifier():
+            raise FormulaError(f"Expected an integer or a name as depth but got {depth!r}.")
+        depth = sp.Symbol(depth, positive=True)
+    if isinstance(depth, sp.Symbol):
+        if depth.is_positive is not True:
+            raise AssumptionError(
+                f"Cannot decide whether the depth {depth} is positive; declare it with "
+                f"sp.Symbol('{depth}', positive=True)."
+            )
+        return depth
+    whole = isinstance(depth, int | np.integer | sp.Integer) and not isinstance(depth, bool)
+    if not whole:
+        raise FormulaError(f"Expected an integer or a symbol as depth but got {depth!r}.")
+    if depth < least:
+        raise AssumptionError(f"Expected depth >= {least} but got depth = {depth}.")
+    return int(depth)
+
+
+def above_two(depth: Depth) -> Ranges:
+    """The range of a symbolic depth, for the zero test."""
+    return {depth: (sp.Integer(2), sp.oo)} if isinstance(depth, sp.Symbol) else {}
+
+
+def at_most_two(depth: Depth) -> bool:
+    """Whether the depth is the number 1 or 2."""
+    return isinstance(depth, int) and depth <= 2
+
+
+def read_decay(lam: Any, name: str = "lam") -> sp.Expr:
+    """A coefficient that is zero or positive: an exact number or a formula in signed symbols.
+
+    Examples
+    --------
+    >>> read_decay(0.1), read_decay("lam").is_positive
+    (1/10, True)
+    """
+    value = _finite(read_exact(lam, name), name, lam)
+    if value.is_nonnegative is True or (value.is_number and sign_of_number(value) in (0, 1)):
+        return value
+    raise AssumptionError(
+        f"Expected {name} >= 0 but got {name} = {lam!r}; declare a symbol with "
+        f"sp.Symbol('{name}', positive=True)."
+    )
+
+
+def read_positive(value: Any, name: str) -> sp.Expr:
+    """A positive number, or a formula that is positive by the declarations of its symbols."""
+    e = _finite(read_exact(value, name), name, value)
+    if e.is_positive is True or (e.is_number and sign_of_number(e) == 1):
+        return e
+    raise AssumptionError(
+        f"Expected {name} > 0 but got {name} = {value!r}; declare a symbol with "
+        f"sp.Symbol('{name}', positive=True)."
+    )
+
+
+def _finite(e: sp.Expr, name: str, given: Any) -> sp.Expr:
+    if e.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
+        raise AssumptionError(f"Expected a finite real {name} but got {name} = {given!r}.")
+    return e.xreplace({f: sp.Rational(str(f)) for f in e.atoms(sp.Float)})
+
+
+def read_count(value: Any, name: str, *, least: int = 1) -> int:
+    """A whole number with a lower bound."""
+    whole = isinstance(value, int | np.integer | sp.Integer) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ShapeError(f"Expected an integer {name} >= {least} but got {value!r}.")
+    return int(value)
+
+
+def read_spectrum(values: Any, *, name: str = "singular values") -> tuple[sp.Expr, ...]:
+    """Singular values: exact numbers, none negative, the largest first.
+
+    Examples
+    --------
+    >>> read_spectrum([3, 0.5, 0])
+    (3, 1/2, 0)
+    """
+    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
+        raise ShapeError(f"Expected a sequence of {name} but got {values!r}.")
+    if np.ndim(np.asarray(values, dtype=object)) != 1:
+        raise ShapeError(f"Expected the {name} as a flat sequence, not as a matrix.")
+    if not len(values):
+        raise ShapeError(f"Expected at least one of the {name} but got none.")
+    out = tuple(read_number(v, name) for v in values)
+    for given, v in zip(values, out, strict=True):
+        if sign_of_number(v) == -1:
+            raise DataError(f"Expected nonnegative {name} but got {given!r}.")
+    for i in range(len(out) - 1):
+        if sign_of_number(out[i] - out[i + 1]) == -1:
+            raise DataError(
+                f"Expected the {name} in decreasing order but {values[i]!r} stands before "
+                f"{values[i + 1]!r}; sort them with sorted(values, reverse=True)."
+            )
+    return out
