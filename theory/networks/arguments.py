@@ -12,15 +12,18 @@ from theory.errors import AssumptionError, DataError, FormulaError, ShapeError
 from theory.exact.assumptions import Ranges
 from theory.exact.balls import sign_of_number
 from theory.exact.initial_data import read_exact, read_number
+from theory.exact.zero import is_zero
 
 __all__ = [
     "above_two",
     "at_most_two",
+    "exact_sign",
     "read_count",
     "read_decay",
     "read_depth",
     "read_positive",
     "read_spectrum",
+    "read_vector",
 ]
 
 Depth = Any
@@ -62,6 +65,27 @@ def above_two(depth: Depth) -> Ranges:
 def at_most_two(depth: Depth) -> bool:
     """Whether the depth is the number 1 or 2."""
     return isinstance(depth, int) and depth <= 2
+
+
+def exact_sign(e: sp.Expr, what: str) -> int:
+    """The sign of a number: by a ball that excludes zero, or by a proof that it is zero.
+
+    Raises
+    ------
+    DataError
+        When neither is found.
+
+    Examples
+    --------
+    >>> exact_sign(sp.sqrt(2) + sp.sqrt(3) - sp.sqrt(5 + 2 * sp.sqrt(6)), "difference")
+    0
+    """
+    sign = sign_of_number(e)
+    if sign is not None:
+        return sign
+    if is_zero(e).proved:
+        return 0
+    raise DataError(f"Cannot decide the sign of the {what}, {e}; give rational numbers.")
 
 
 def read_decay(lam: Any, name: str = "lam") -> sp.Expr:
@@ -106,13 +130,50 @@ def read_count(value: Any, name: str, *, least: int = 1) -> int:
     return int(value)
 
 
-def read_spectrum(values: Any, *, name: str = "singular values") -> tuple[sp.Expr, ...]:
+def read_spectrum(
+    values: Any, *, name: str = "singular values", symbols: bool = False
+) -> tuple[sp.Expr, ...]:
     """Singular values: exact numbers, none negative, the largest first.
+
+    With `symbols`, positive symbols and formulas in them may stand for values; then nothing is said
+    about their order.
 
     Examples
     --------
     >>> read_spectrum([3, 0.5, 0])
     (3, 1/2, 0)
+    """
+    out = list(read_vector(values, name, symbols=symbols))
+    for i, v in enumerate(out):
+        if not v.is_number:
+            if not v.is_positive:
+                raise AssumptionError(
+                    f"Cannot decide whether {v} is positive; declare its symbols as positive."
+                )
+            continue
+        sign = exact_sign(v, f"value {values[i]!r}")
+        if sign < 0:
+            raise DataError(f"Expected nonnegative {name} but got {values[i]!r}.")
+        if sign == 0:
+            out[i] = sp.S.Zero
+    if any(not v.is_number for v in out):
+        return tuple(out)
+    for i in range(len(out) - 1):
+        if sign_of_number(out[i] - out[i + 1]) == -1:
+            raise DataError(
+                f"Expected the {name} in decreasing order but {values[i]!r} stands before "
+                f"{values[i + 1]!r}; sort them with sorted(values, reverse=True)."
+            )
+    return tuple(out)
+
+
+def read_vector(values: Any, name: str, *, symbols: bool = False) -> tuple[sp.Expr, ...]:
+    """A flat sequence of exact numbers, or with `symbols` of real formulas.
+
+    Examples
+    --------
+    >>> read_vector([1, -0.5], "beta")
+    (1, -1/2)
     """
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
         raise ShapeError(f"Expected a sequence of {name} but got {values!r}.")
@@ -120,14 +181,12 @@ def read_spectrum(values: Any, *, name: str = "singular values") -> tuple[sp.Exp
         raise ShapeError(f"Expected the {name} as a flat sequence, not as a matrix.")
     if not len(values):
         raise ShapeError(f"Expected at least one of the {name} but got none.")
-    out = tuple(read_number(v, name) for v in values)
-    for given, v in zip(values, out, strict=True):
-        if sign_of_number(v) == -1:
-            raise DataError(f"Expected nonnegative {name} but got {given!r}.")
-    for i in range(len(out) - 1):
-        if sign_of_number(out[i] - out[i + 1]) == -1:
-            raise DataError(
-                f"Expected the {name} in decreasing order but {values[i]!r} stands before "
-                f"{values[i + 1]!r}; sort them with sorted(values, reverse=True)."
+    if not symbols:
+        return tuple(read_number(v, name) for v in values)
+    out = tuple(_finite(read_exact(v, name), name, v) for v in values)
+    for v in out:
+        if v.is_real is not True:
+            raise AssumptionError(
+                f"Cannot decide whether {v} is real; declare its symbols with their signs."
             )
     return out

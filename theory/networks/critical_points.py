@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from theory.errors import FormulaError, TooLarge
 from theory.exact.balls import precision
 from theory.exact.derivation import Derivation, numbered
-from theory.networks.arguments import read_count, read_decay, read_depth, read_spectrum
+from theory.networks.arguments import exact_sign, read_count, read_decay, read_depth, read_spectrum
 from theory.networks.critical_steps import critical_steps
-from theory.networks.mode_roots import BITS, ModeRoot, exact_sign, mode_roots
+from theory.networks.mode_roots import BITS, ModeRoot, mode_roots
 from theory.networks.thresholds import Thresholds, thresholds
 
 __all__ = ["CriticalPoint", "CriticalPoints", "critical_points"]

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from theory.exact.assumptions import Ranges
 from theory.exact.derivation import RawStep
 from theory.exact.verdict import Certificate
-from theory.exact.zero import is_zero
 from theory.networks.arguments import Depth
+from theory.networks.certify import certify_zero
 from theory.networks.free_algebra import Letters
 
 __all__ = ["critical_steps"]
@@ -37,7 +36,7 @@ def critical_steps(depth: Depth) -> Iterator[RawStep]:
         "in the singular bases of the balanced layers the gradients of the first and of the last "
         "layer are x**(L-1)*(x**L*v_i - M^T u_i) + 2*lam*x*v_i and its mirror image; s > 0 is "
         "x**(2L-2) - s*x**(L-2) + 2*lam = 0",
-        _zero("g(x) = 0", above, x ** (2 * L - 2) - s * x ** (L - 2) + 2 * lam),
+        certify_zero("g(x) = 0", x ** (2 * L - 2) - s * x ** (L - 2) + 2 * lam, ranges=above),
     )
     # one mode: K = alpha 1 1^T + beta (1 1^T - I) + 2 lam I over the layers
     alpha, beta = x ** (2 * L - 2), (x**L - s) * x ** (L - 2)
@@ -52,12 +51,12 @@ def critical_steps(depth: Depth) -> Iterator[RawStep]:
         ],
         "the block over the layers is x**(2L-2)*1*1^T + (a - s)*x**(L-2)*(1*1^T - I) + 2*lam*I; "
         "x*g'(x) is positive at the big root and negative at the small one",
-        _zero(
+        certify_zero(
             "eigenvalues on 1 and on its complement",
-            above,
             along - stated,
             -beta + 2 * lam - 4 * lam,
             (x * sp.diff(g, x)).xreplace({t: s}) - stated,
+            ranges=above,
         ),
     )
     yield (
@@ -69,11 +68,11 @@ def critical_steps(depth: Depth) -> Iterator[RawStep]:
         "the form is 2*lam*sum (p_{l+1} - q_l)**2 + (2*lam + x**(2L-2))*(p_1**2 + q_L**2) "
         "- 2*s_k*x**(L-2)*p_1*q_L in the entries p_l = (H_l)_{ik}, q_l = (H_l)_{ki}; it is "
         "negative exactly when the missing singular value is the larger one",
-        _zero(
+        certify_zero(
             "2 lam + x**(2L-2) +- t x**(L-2) = (s +- t) x**(L-2)",
-            above,
             2 * lam + alpha + t * x ** (L - 2) - (s + t) * x ** (L - 2),
             2 * lam + alpha - t * x ** (L - 2) - (s - t) * x ** (L - 2),
+            ranges=above,
         ),
     )
     yield (
@@ -94,12 +93,12 @@ def critical_steps(depth: Depth) -> Iterator[RawStep]:
         "group that acts on the hidden layers, strictly but for its rotations; what is left is the "
         "Hessian of ||A - M||**2/2 + lam*L*sum sigma**(2/L), with f' = 2*lam*sigma**(2/L - 1) the "
         "values 1 + (f'(a) - f'(b))/(a - b) and 1 + (f'(a) + f'(b))/(a + b)",
-        _zero(
+        certify_zero(
             "1 + (f'(a) -+ f'(b))/(a -+ b) = (s_i -+ s_k)/(a_i -+ a_k)",
-            above,
             (a - b) + (fa - fb) - (s - other),
             (a + b) + (fa + fb) - (s + other),
             sp.diff(lam * L * t ** (2 / L), t).xreplace({t: a}) - fa,
+            ranges=above,
         ),
     )
     if depth == 2:
@@ -115,11 +114,6 @@ def critical_steps(depth: Depth) -> Iterator[RawStep]:
         "no block may be negative: no small roots, and no missing value above a present one",
         None,
     )
-
-
-def _zero(claim: str, ranges: Ranges, *zeros: sp.Expr) -> Certificate:
-    verdicts = [is_zero(e, ranges) for e in zeros]
-    return Certificate(claim, next((v for v in verdicts if not v.proved), verdicts[0]))
 
 
 def _balanced() -> Certificate:
@@ -144,4 +138,4 @@ def _perturbation() -> Certificate:
         first**2 + second**2 - (a**2 + b**2 + h**2 * (p**2 + q**2)),
     )
     orders = [sp.diff(e, h, n).xreplace({h: sp.S.Zero}) for e in gaps for n in (0, 2)]
-    return _zero("determinant and norm agree to second order", {}, *orders)
+    return certify_zero("determinant and norm agree to second order", *orders)

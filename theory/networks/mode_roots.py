@@ -10,10 +10,10 @@ import sympy as sp
 from flint import arb
 
 from theory.errors import DataError
-from theory.exact.balls import enclose, precision, sign_of_number
-from theory.exact.zero import is_zero
+from theory.exact.balls import enclose, precision
+from theory.networks.arguments import exact_sign
 
-__all__ = ["ModeRoot", "exact_sign", "mode_roots"]
+__all__ = ["ModeRoot", "mode_roots"]
 
 BITS = 192
 _MOST_BITS = 6144
@@ -45,27 +45,6 @@ class ModeRoot:
     value: Any
     curvature: Any
     sign: int
-
-
-def exact_sign(e: sp.Expr, what: str) -> int:
-    """The sign of a number: by a ball that excludes zero, or by a proof that it is zero.
-
-    Raises
-    ------
-    DataError
-        When neither is found.
-
-    Examples
-    --------
-    >>> exact_sign(sp.sqrt(2) + sp.sqrt(3) - sp.sqrt(5 + 2 * sp.sqrt(6)), "difference")
-    0
-    """
-    sign = sign_of_number(e)
-    if sign is not None:
-        return sign
-    if is_zero(e).proved:
-        return 0
-    raise DataError(f"Cannot decide the sign of the {what}, {e}; give rational numbers.")
 
 
 def mode_roots(s: sp.Expr, lam: sp.Expr, depth: int) -> tuple[ModeRoot, ...]:

@@ -1,4 +1,4 @@
-r"""The thresholds of $\tfrac12(a - s)^2 + \lambda L a^{2/L}$: when a mode can, and should, be nonzero.
+r"""The thresholds of $\tfrac12(a - s)^2 + \lambda L a^{2/L}$: from when on a mode is nonzero.
 
 With $a = x^L$ the critical points of one mode are $x = 0$ and the roots of
 $g(x) = x^{2L-2} - s x^{L-2} + 2\lambda$.
@@ -16,8 +16,8 @@ import sympy as sp
 from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.markup import latex_of
 from theory.exact.verdict import Certificate
-from theory.exact.zero import is_zero
 from theory.networks.arguments import Depth, read_decay, read_depth
+from theory.networks.certify import certify_zero
 
 __all__ = ["Thresholds", "thresholds"]
 
@@ -149,14 +149,14 @@ def _steps(t: Thresholds) -> Iterator[RawStep]:
         "Critical equation",
         [sp.Eq(sp.Symbol("g"), g, evaluate=False)],
         "d/dx of (x**L - s)**2/2 + lam*L*x**2 is L*x*g(x), so that x = 0 or g(x) = 0",
-        _certify("phi' = L x g", sp.diff(general, x) - q * x * equation),
+        certify_zero("phi' = L x g", sp.diff(general, x) - q * x * equation),
     )
     if t.depth == 2:
         yield (
             "Soft threshold",
             [sp.Eq(x**2, s - 2 * t.lam, evaluate=False)],
             "g(x) = 0 has a positive root for s > 2*lam only, and there it is the minimum",
-            _certify("g(sqrt(s - 2 lam)) = 0", (equation - (x**2 - (s - 2 * decay)))),
+            certify_zero("g(sqrt(s - 2 lam)) = 0", (equation - (x**2 - (s - 2 * decay)))),
         )
         return
     if t.lam == 0:
@@ -172,7 +172,7 @@ def _steps(t: Thresholds) -> Iterator[RawStep]:
         ],
         "g = g' = 0 solved for s and lam; g falls and then rises, and it falls with s, so that it "
         "has two positive roots above this s and none below",
-        _certify(
+        certify_zero(
             "g = g' = 0",
             equation.xreplace(born),
             sp.diff(equation, x).xreplace(born),
@@ -200,7 +200,7 @@ def _steps(t: Thresholds) -> Iterator[RawStep]:
             "Discriminant",
             [f"the discriminant of g in x vanishes at s_c = {t.critical}"],
             "a second route: elimination by the resultant of g and g'",
-            _certify("disc(g) = 0", discriminant.xreplace({s: t.critical})),
+            certify_zero("disc(g) = 0", discriminant.xreplace({s: t.critical})),
         )
     even = {s: x**q * (q - 1) / p, decay: x ** (2 * q - 2) / p / 2}
     zero = general - s**2 / 2
@@ -212,7 +212,7 @@ def _steps(t: Thresholds) -> Iterator[RawStep]:
         ],
         "g = 0 and the value of the mode is s**2/2, its value at x = 0; above this s the nonzero "
         "minimum is lower, as its value grows with s at the rate s - a and that of zero at s",
-        _certify("g = 0 and phi(x) = phi(0)", equation.xreplace(even), zero.xreplace(even)),
+        certify_zero("g = 0 and phi(x) = phi(0)", equation.xreplace(even), zero.xreplace(even)),
     )
     yield (
         "Threshold of the global minimum",
@@ -234,13 +234,6 @@ def _steps(t: Thresholds) -> Iterator[RawStep]:
     )
 
 
-def _certify(claim: str, *zeros: sp.Expr) -> Certificate:
-    """One certificate for several identities: that of the first which is not proved."""
-    verdicts = [is_zero(e) for e in zeros]
-    worst = next((v for v in verdicts if not v.proved), verdicts[0])
-    return Certificate(claim, worst)
-
-
 def _same_power(
     claim: str,
     found: sp.Expr,
@@ -258,4 +251,4 @@ def _same_power(
         power(p + 2, decay) / s,
         (found / power(p + 2, lam)).xreplace(renamed | positive),
     )
-    return _certify(claim, *(sp.expand_log(sp.log(e)) for e in quotients))
+    return certify_zero(claim, *(sp.expand_log(sp.log(e)) for e in quotients))
