@@ -69,9 +69,9 @@ class Letters:
                     out.append(sp.Mul(*scalar, *word[:i], moved[f], *word[i + 1 :]))
         return sp.expand(sp.Add(*out))
 
-    def certify(self, claim: str, zero: sp.Expr) -> Certificate:
-        """Whether a polynomial vanishes in the free algebra, hence for matrices of every size."""
-        if sp.expand(zero) == 0:
+    def certify(self, claim: str, *zeros: sp.Expr) -> Certificate:
+        """Whether polynomials vanish in the free algebra, hence for matrices of every size."""
+        if all(sp.expand(zero) == 0 for zero in zeros):
             method = "normal form in the free algebra with transposition, for matrices of all sizes"
             return Certificate(claim, Verdict(Status.PROVED, method))
         return Certificate(claim, Verdict(Status.UNDECIDED, "it is no identity of free letters"))
