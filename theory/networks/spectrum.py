@@ -12,6 +12,8 @@ from theory.networks.arguments import read_positive, read_spectrum
 
 __all__ = ["effective_rank", "schatten_norm"]
 
+_LARGEST_DENOMINATOR = 1000
+
 
 def effective_rank(singular_values: Any) -> sp.Expr:
     r"""The effective rank $\exp(-\sum_i p_i\log p_i)$, $p_i = \sigma_i/\sum_j\sigma_j$.
@@ -41,8 +43,12 @@ def effective_rank(singular_values: Any) -> sp.Expr:
     if not values:
         raise DomainError("The zero matrix has no effective rank; give a positive singular value.")
     total = sp.Add(*values)
-    # a product of powers is shorter than the exponential of a sum, and the same
-    return sp.Mul(*((total / v) ** (v / total) for v in values))
+    shares = [v / total for v in values]
+    entropy = sp.Add(*(-p * sp.log(p) for p in shares))
+    if any(p.is_Rational and p.q > _LARGEST_DENOMINATOR for p in shares):
+        # powers of decimals with long exponents are not worth their simplification
+        return sp.exp(entropy, evaluate=False)
+    return sp.exp(sp.expand(sp.expand_log(entropy)))
 
 
 def schatten_norm(singular_values: Any, p: Any = 1) -> sp.Expr:
