@@ -193,6 +193,28 @@ def test_least_norms_are_derived(depth):
     assert schatten([a, 2 * a], depth).derivation.proved
 
 
+def test_exact_factors_are_balanced_and_have_the_product():
+    a, b = sp.symbols("a b", positive=True)
+    c, s = sp.Rational(3, 5), sp.Rational(4, 5)
+    U = sp.Matrix([[c, -s], [s, c], [0, 0]])
+    V = sp.Matrix([[0, 1], [1, 0]])
+    for depth in (1, 2, 4):
+        found = schatten([a, b], depth)
+        layers = found.factors(U, V)
+        out = layers[0]
+        for W in layers[1:]:
+            out = W * out
+        assert (out - U * sp.diag(a, b) * V.T).applyfunc(sp.simplify) == sp.zeros(3, 2)
+        size = sum(e**2 for W in layers for e in W)
+        assert depth == 1 or sp.simplify(size - found.value) == 0
+    with pytest.raises(DataError, match="orthonormal"):
+        schatten([a, b], 2).factors(2 * U, V)
+    with pytest.raises(ShapeError, match="2 columns in V"):
+        schatten([a, b], 2).factors(U, V[:, :1])
+    with pytest.raises(ShapeError, match="matrix U"):
+        schatten([a, b], 2).factors(3, V)
+
+
 def test_decay_of_two_layers_is_the_nuclear_norm():
     assert schatten([3, 2, 0], 2).penalty(sp.Rational(1, 2)) == 5
     assert schatten([3, 2, 0], 2).rank == 2

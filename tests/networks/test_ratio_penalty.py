@@ -208,6 +208,12 @@ def test_effective_rank_is_the_exponential_of_the_entropy():
     assert sp.simplify(effective_rank([a, a])) == 2
 
 
+def test_effective_rank_of_many_decimals_is_found_at_once():
+    values = sorted(np.random.default_rng(0).random(60), reverse=True)
+    p = np.array(values) / sum(values)
+    assert float(effective_rank(values)) == pytest.approx(np.exp(-(p * np.log(p)).sum()))
+
+
 @pytest.mark.parametrize("p", [sp.Rational(2, 3), 1, 2, 5, sp.oo], ids=str)
 def test_schatten_norms_of_numbers(p):
     values = np.array([4, 2.5, 0.25])

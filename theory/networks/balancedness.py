@@ -122,7 +122,7 @@ def _steps(law: Balancedness) -> Iterator[RawStep]:
     )
     yield (
         "Solution",
-        [sp.Eq(sp.Symbol("Delta_l/Delta_l(0)"), law.factor, evaluate=False)],
+        [f"Delta_l(t) = {law.factor} Delta_l(0)" if law.lam != 0 else "Delta_l is constant"],
         "a linear equation",
         certify_zero(
             "equation and start",

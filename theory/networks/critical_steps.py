@@ -88,7 +88,10 @@ def critical_steps(depth: Depth) -> Iterator[RawStep]:
     fa, fb, a, b = 2 * lam * x ** (2 - L), 2 * lam * y ** (2 - L), x**L, y**L
     yield (
         "Two present modes i and k",
-        ["(s_i - s_k)/(a_i - a_k) and (s_i + s_k)/(a_i + a_k), L - 1 positive, L - 1 zero"],
+        [
+            "signs: those of (s_i - s_k)/(a_i - a_k) and (s_i + s_k)/(a_i + a_k), "
+            "L - 1 times plus, and L - 1 times zero (the rotations of the hidden layers)"
+        ],
         "on the matrices with the same product ||theta||**2 is convex along the geodesics of the "
         "group that acts on the hidden layers, strictly but for its rotations; what is left is the "
         "Hessian of ||A - M||**2/2 + lam*L*sum sigma**(2/L), with f' = 2*lam*sigma**(2/L - 1) the "

@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory.errors import DataError, DomainError, FormulaError, ShapeError
 from theory.exact.derivation import Derivation, RawStep, numbered
+from theory.exact.initial_data import read_exact
 from theory.exact.markup import latex_of
+from theory.exact.zero import is_zero
 from theory.networks.arguments import Depth, read_decay, read_depth, read_spectrum
 from theory.networks.certify import certify_zero, means_step
 from theory.networks.network import sizes
@@ -58,6 +60,36 @@ class Schatten:
         lam*(2*a + 2*b)
         """
         return read_decay(lam) * self.value
+
+    def factors(self, U: Any, V: Any) -> tuple[sp.Matrix, ...]:
+        r"""Exact balanced factors of $A = U\,\mathrm{diag}(\sigma)V^T$, $W_1$ first.
+
+        Parameters
+        ----------
+        U, V : matrices
+            One orthonormal column for each singular value.
+
+        Raises
+        ------
+        ShapeError, DataError
+            For another number of columns, or columns that are not proved orthonormal.
+
+        Examples
+        --------
+        >>> first, last = schatten([4, 1], 2).factors([[0, 1], [1, 0]], [[1, 0], [0, 1]])
+        >>> last * first
+        Matrix([
+        [0, 1],
+        [4, 0]])
+        """
+        if not isinstance(self.depth, int):
+            raise FormulaError("Expected an integer depth for the factors.")
+        ends = [_orthonormal(B, n, len(self.singular_values)) for B, n in ((U, "U"), (V, "V"))]
+        L = self.depth
+        roots = sp.diag(*(v ** sp.Rational(1, L) for v in self.singular_values))
+        if L == 1:
+            return (ends[0] * roots * ends[1].T,)
+        return (roots * ends[1].T, *[roots] * (L - 2), ends[0] * roots)
 
     @cached_property
     def derivation(self) -> Derivation:
@@ -156,6 +188,20 @@ def balanced_factors(
     return tuple((ends[i + 1] * roots) @ ends[i].T for i in range(L))
 
 
+def _orthonormal(columns: Any, name: str, count: int) -> sp.Matrix:
+    try:
+        rows = columns.tolist() if hasattr(columns, "tolist") else [list(row) for row in columns]
+        B = sp.Matrix([[read_exact(v, f"entry of {name}") for v in row] for row in rows])
+    except TypeError as error:
+        raise ShapeError(f"Expected a matrix {name} but got {columns!r}.") from error
+    if B.cols != count:
+        raise ShapeError(f"Expected {count} columns in {name} but got {B.cols}.")
+    gram = B.T * B - sp.eye(count)
+    if not all(is_zero(e).proved for e in gram):
+        raise DataError(f"The columns of {name} are not proved to be orthonormal; give exact ones.")
+    return B
+
+
 def _steps(identity: Schatten) -> Iterator[RawStep]:
     L = sp.sympify(identity.depth)
     sigma = sp.Symbol("sigma", positive=True)
@@ -186,7 +232,7 @@ def _steps(identity: Schatten) -> Iterator[RawStep]:
         "Equality",
         [
             "W_l = U_l diag(sigma**(1/L)) U_{l-1}^T with orthonormal columns U_l",
-            sp.Eq(sp.Symbol("min ||theta||**2"), identity.value, evaluate=False),
+            f"min ||theta||**2 = {identity.value}",
         ],
         "needs hidden widths of at least the rank; each singular value adds L times "
         "sigma**(2/L), and the product of L roots is sigma",

@@ -57,7 +57,8 @@ class SingularValueFlow:
             f"(A^T A)^((j-1)/{self.depth})"
         )
         decay = 2 * self.lam * sp.sympify(self.depth)
-        return text if decay == 0 else f"{text} - {decay}*A"
+        text = text if decay == 0 else f"{text} - {decay}*A"
+        return text if self.ratio == 0 else f"{text}, G = grad C + {self.ratio}*grad R"
 
     @cached_property
     def derivation(self) -> Derivation:

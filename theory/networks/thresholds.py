@@ -219,7 +219,7 @@ def _steps(t: Thresholds) -> Iterator[RawStep]:
         [
             sp.Eq(sp.Symbol("s_g"), t.optimal, evaluate=False),
             sp.Eq(sp.Symbol("a"), s * (L - 2) / (L - 1), evaluate=False),
-            sp.Eq(sp.Symbol("s_c/s_g"), t.ratio, evaluate=False),
+            f"s_c/s_g = {t.ratio}",
         ],
         "x eliminated from the two equations; a = x**L is where the minimum jumps to",
         _same_power(
