@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
 from theory.errors import AssumptionError, DataError, FormulaError, ShapeError
 from theory.exact.assumptions import Ranges
@@ -18,9 +19,12 @@ __all__ = [
     "above_two",
     "at_most_two",
     "exact_sign",
+    "fresh_symbol",
     "read_count",
     "read_decay",
     "read_depth",
+    "read_hidden",
+    "read_matrix",
     "read_positive",
     "read_spectrum",
     "read_vector",
@@ -190,3 +194,58 @@ def read_vector(values: Any, name: str, *, symbols: bool = False) -> tuple[sp.Ex
                 f"Cannot decide whether {v} is real; declare its symbols with their signs."
             )
     return out
+
+
+def read_matrix(value: Any, name: str) -> NDArray[np.float64]:
+    """A finite matrix in double precision, a copy.
+
+    Raises
+    ------
+    ShapeError, DataError
+        For what is no matrix of numbers, or not finite.
+
+    Examples
+    --------
+    >>> read_matrix([[1, 2]], "W")
+    array([[1., 2.]])
+    """
+    try:
+        A = np.array(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"Expected a matrix {name} of numbers but got {value!r}.") from error
+    if A.ndim != 2 or not A.size:
+        raise ShapeError(f"Expected a matrix {name} but got an array of shape {A.shape}.")
+    if not np.isfinite(A).all():
+        raise DataError(f"Expected a matrix {name} with finite entries.")
+    return A
+
+
+def read_hidden(widths: Any, depth: int) -> list[int]:
+    """The hidden widths of a chain: one for each of the L - 1 hidden layers, or one for all.
+
+    Examples
+    --------
+    >>> read_hidden(4, 3), read_hidden([4, 2], 3)
+    ([4, 4], [4, 2])
+    """
+    one = isinstance(widths, int | np.integer) and not isinstance(widths, bool)
+    if not one and (isinstance(widths, str) or not hasattr(widths, "__len__")):
+        raise ShapeError(f"Expected widths as an integer or a list of them but got {widths!r}.")
+    hidden = [widths] * (depth - 1) if one else list(widths)
+    if len(hidden) != depth - 1:
+        raise ShapeError(f"Expected {depth - 1} hidden widths but got {len(hidden)}.")
+    return [read_count(w, "width") for w in hidden]
+
+
+def fresh_symbol(name: str, *expressions: Any, **assumptions: bool) -> sp.Symbol:
+    """A symbol of this name, or a dummy when one of the expressions uses the name.
+
+    Examples
+    --------
+    >>> fresh_symbol("t", sp.Symbol("s"), positive=True)
+    t
+    >>> fresh_symbol("t", sp.Symbol("t")) == sp.Symbol("t")
+    False
+    """
+    taken = {f.name for e in expressions for f in sp.sympify(e).free_symbols}
+    return sp.Dummy(name, **assumptions) if name in taken else sp.Symbol(name, **assumptions)

@@ -11,7 +11,7 @@ import sympy as sp
 
 from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.markup import latex_of
-from theory.networks.arguments import Depth, read_decay, read_depth
+from theory.networks.arguments import Depth, fresh_symbol, read_decay, read_depth
 from theory.networks.certify import certify_zero
 from theory.networks.free_algebra import Letters
 
@@ -86,9 +86,7 @@ def balancedness(depth: Any = "L", lam: Any = 0) -> Balancedness:
     """  # noqa: E501
     L = read_depth(depth)
     decay = read_decay(lam)
-    taken = {f.name for f in decay.free_symbols}
-    t = sp.Symbol("t", positive=True) if "t" not in taken else sp.Dummy("t", positive=True)
-    return Balancedness(L, decay, t)
+    return Balancedness(L, decay, fresh_symbol("t", L, decay, positive=True))
 
 
 def _steps(law: Balancedness) -> Iterator[RawStep]:

@@ -11,7 +11,7 @@ import sympy as sp
 
 from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.markup import latex_of
-from theory.networks.arguments import Depth, read_decay, read_depth
+from theory.networks.arguments import Depth, fresh_symbol, read_decay, read_depth
 from theory.networks.certify import certify_zero
 
 __all__ = ["ModeEquation", "mode_equation"]
@@ -82,12 +82,7 @@ def mode_equation(depth: Any = "L", s: Any = "s", lam: Any = 0) -> ModeEquation:
     """
     L = read_depth(depth, least=1)
     target, decay = read_decay(s, "s"), read_decay(lam)
-    taken = {f.name for f in target.free_symbols | decay.free_symbols}
-    if isinstance(L, sp.Symbol):
-        taken.add(L.name)
-    a, x = (
-        sp.Symbol(n, positive=True) if n not in taken else sp.Dummy(n, positive=True) for n in "ax"
-    )
+    a, x = (fresh_symbol(name, L, target, decay, positive=True) for name in "ax")
     return ModeEquation(L, target, decay, a, x)
 
 

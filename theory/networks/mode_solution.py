@@ -14,7 +14,13 @@ from theory.exact.antiderivative import antiderivative
 from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.initial_data import read_exact
 from theory.exact.markup import latex_of
-from theory.networks.arguments import exact_sign, read_decay, read_depth, read_positive
+from theory.networks.arguments import (
+    exact_sign,
+    fresh_symbol,
+    read_decay,
+    read_depth,
+    read_positive,
+)
 from theory.networks.certify import certify_zero
 
 __all__ = ["ModeSolution", "mode_solution"]
@@ -134,8 +140,7 @@ def mode_solution(
         if L == 2 and c == 0
         else _real(read_exact(start, "start"), "start", start)
     )
-    taken = {f.name for e in (target, decay, c, a0) for f in e.free_symbols}
-    t = sp.Symbol("t", positive=True) if "t" not in taken else sp.Dummy("t", positive=True)
+    t = fresh_symbol("t", target, decay, c, a0, positive=True)
     if L == 1:
         rate = 1 + 2 * decay
         found = target / rate + (a0 - target / rate) * sp.exp(-rate * t)

@@ -19,7 +19,14 @@ from theory.exact.balls import sign_of_number
 from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.markup import latex_of
 from theory.exact.verdict import Certificate
-from theory.networks.arguments import Depth, above_two, read_decay, read_depth, read_positive
+from theory.networks.arguments import (
+    Depth,
+    above_two,
+    fresh_symbol,
+    read_decay,
+    read_depth,
+    read_positive,
+)
 from theory.networks.certify import certify_zero
 
 __all__ = ["ModeTime", "mode_time"]
@@ -153,10 +160,7 @@ def mode_time(
     """
     L = read_depth(depth, least=1)
     target = read_decay(s, "s")
-    taken = {f.name for f in target.free_symbols} | (
-        {L.name} if isinstance(L, sp.Symbol) else set()
-    )
-    x = sp.Symbol("x", positive=True) if "x" not in taken else sp.Dummy("x", positive=True)
+    x = fresh_symbol("x", L, target, positive=True)
     if target == 0:
         power = x ** (2 - 2 * sp.sympify(L)) / (2 * sp.sympify(L) - 2) if L != 1 else -sp.log(x)
         proof = certify_zero(

@@ -11,13 +11,20 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from theory.errors import DataError, DomainError, ShapeError
+from theory.errors import DomainError, ShapeError
 from theory.exact.antiderivative import antiderivative
 from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.markup import latex_of
-from theory.networks.arguments import Depth, above_two, read_depth, read_positive
+from theory.networks.arguments import (
+    Depth,
+    above_two,
+    fresh_symbol,
+    read_depth,
+    read_hidden,
+    read_matrix,
+    read_positive,
+)
 from theory.networks.certify import certify_zero, means_step
-from theory.networks.network import sizes
 
 __all__ = ["OriginEscape", "escape_direction", "origin_escape"]
 
@@ -129,11 +136,7 @@ def origin_escape(depth: Any = "L", s1: Any = "s_1", r0: Any = "r_0") -> OriginE
     """
     L = read_depth(depth)
     top, start = read_positive(s1, "s1"), read_positive(r0, "r0")
-    taken = {f.name for f in top.free_symbols | start.free_symbols}
-    if isinstance(L, sp.Symbol):
-        taken.add(L.name)
-    t = sp.Symbol("t", positive=True) if "t" not in taken else sp.Dummy("t", positive=True)
-    return OriginEscape(L, top, start, t)
+    return OriginEscape(L, top, start, fresh_symbol("t", L, top, start, positive=True))
 
 
 def escape_direction(
@@ -163,20 +166,13 @@ def escape_direction(
     array([[-0.5,  0. ],
            [ 0. ,  0. ]])
     """
-    G = np.asarray(gradient, dtype=float)
-    if G.ndim != 2 or not G.size:
-        raise ShapeError(f"Expected a matrix as gradient but got an array of shape {G.shape}.")
-    if not np.isfinite(G).all():
-        raise DataError("Expected a gradient with finite entries.")
+    G = read_matrix(gradient, "gradient")
     if not G.any():
         raise DomainError("The gradient is zero: the origin has no direction of first escape.")
     L = read_depth(depth)
     if not isinstance(L, int):
         raise ShapeError("Expected an integer depth for the layers of a direction.")
-    hidden = [widths] * (L - 1) if isinstance(widths, int) else list(widths)
-    if len(hidden) != L - 1:
-        raise ShapeError(f"Expected {L - 1} hidden widths but got {len(hidden)}.")
-    n = [G.shape[1], *sizes(hidden, least=1, what="widths"), G.shape[0]]
+    n = [G.shape[1], *read_hidden(widths, L), G.shape[0]]
     U, _, Vt = np.linalg.svd(G)
     ends = [Vt[0], *(np.eye(w)[0] for w in n[1:-1]), -U[:, 0]]
     return tuple(np.outer(ends[k + 1], ends[k]) / np.sqrt(L) for k in range(L))

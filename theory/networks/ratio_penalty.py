@@ -15,10 +15,10 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from theory.errors import DataError, DomainError, ShapeError
+from theory.errors import DataError, DomainError
 from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.markup import latex_of
-from theory.networks.arguments import exact_sign, read_spectrum
+from theory.networks.arguments import exact_sign, read_matrix, read_spectrum
 from theory.networks.certify import certify_zero
 
 __all__ = ["RatioPenalty", "ratio_penalty", "ratio_penalty_gradient"]
@@ -167,11 +167,7 @@ def ratio_penalty_gradient(W: ArrayLike, *, tolerance: float = 1e-12) -> NDArray
     array([[-0.089443,  0.      ],
            [ 0.      ,  0.178885]])
     """
-    A = np.asarray(W, dtype=float)
-    if A.ndim != 2 or not A.size:
-        raise ShapeError(f"Expected a matrix W but got an array of shape {A.shape}.")
-    if not np.isfinite(A).all():
-        raise DataError("Expected a matrix W with finite entries.")
+    A = read_matrix(W, "W")
     if not 0 <= tolerance < 1:
         raise DataError(f"Expected 0 <= tolerance < 1 but got tolerance = {tolerance!r}.")
     size = np.abs(A).max()

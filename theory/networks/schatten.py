@@ -16,9 +16,15 @@ from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.initial_data import read_exact
 from theory.exact.markup import latex_of
 from theory.exact.zero import is_zero
-from theory.networks.arguments import Depth, read_decay, read_depth, read_spectrum
+from theory.networks.arguments import (
+    Depth,
+    read_decay,
+    read_depth,
+    read_hidden,
+    read_matrix,
+    read_spectrum,
+)
 from theory.networks.certify import certify_zero, means_step
-from theory.networks.network import sizes
 
 __all__ = ["Schatten", "balanced_factors", "schatten"]
 
@@ -163,18 +169,10 @@ def balanced_factors(
     L = read_depth(depth, least=1)
     if not isinstance(L, int):
         raise FormulaError("Expected an integer depth for the factors.")
-    M = np.asarray(A, dtype=float)
-    if M.ndim != 2 or not M.size:
-        raise ShapeError(f"Expected a matrix A but got an array of shape {M.shape}.")
-    if not np.isfinite(M).all():
-        raise DataError("Expected a matrix A with finite entries.")
+    M = read_matrix(A, "A")
     if L == 1:
-        return (M.copy(),)
-    given = min(M.shape) if widths is None else widths
-    hidden = [given] * (L - 1) if isinstance(given, int) else list(given)
-    if len(hidden) != L - 1:
-        raise ShapeError(f"Expected {L - 1} hidden widths but got {len(hidden)}.")
-    hidden = [int(w) for w in sizes(hidden, least=1, what="widths")]
+        return (M,)
+    hidden = read_hidden(min(M.shape) if widths is None else widths, L)
     U, s, Vt = np.linalg.svd(M, full_matrices=False)
     narrow = min(hidden)
     if narrow < len(s) and s[narrow] > s[0] * max(M.shape) * np.finfo(float).eps:

@@ -12,7 +12,7 @@ import sympy as sp
 from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.markup import latex_of
 from theory.exact.verdict import Certificate
-from theory.networks.arguments import Depth, read_decay, read_depth
+from theory.networks.arguments import Depth, fresh_symbol, read_decay, read_depth
 from theory.networks.certify import certify_zero
 from theory.networks.free_algebra import Letters
 
@@ -103,18 +103,15 @@ def singular_value_flow(depth: Any = "L", lam: Any = 0, ratio: Any = 0) -> Singu
     """
     L = read_depth(depth, least=1)
     decay, weight = read_decay(lam), read_decay(ratio, "ratio")
-    taken = {f.name for f in decay.free_symbols | weight.free_symbols}
-    if isinstance(L, sp.Symbol):
-        taken.add(L.name)
-    make = [sp.Dummy if n in taken else sp.Symbol for n in ("sigma", "g", "nu", "f")]
+    used = (L, decay, weight)
     return SingularValueFlow(
         L,
         decay,
         weight,
-        make[0]("sigma", positive=True),
-        make[1]("g", real=True),
-        make[2]("nu", positive=True),
-        make[3]("f", positive=True),
+        fresh_symbol("sigma", *used, positive=True),
+        fresh_symbol("g", *used, real=True),
+        fresh_symbol("nu", *used, positive=True),
+        fresh_symbol("f", *used, positive=True),
     )
 
 

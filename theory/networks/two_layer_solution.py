@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from theory.errors import AssumptionError, DataError, DomainError, ShapeError, TooLarge
+from theory.errors import AssumptionError, DomainError, ShapeError, TooLarge
 from theory.exact.derivation import Derivation, RawStep, numbered
+from theory.networks.arguments import read_matrix
 from theory.networks.free_algebra import Letters
 
 __all__ = ["TwoLayerSolution", "two_layer_solution"]
@@ -146,7 +146,7 @@ def two_layer_solution(
     C. Dominé, J. Fitzgerald, A. Saxe, NeurIPS 2022, for c = 0. Recalled; the derivation, the
     singular case and c are ours.
     """
-    M, first, second = (_matrix(v, n) for v, n in ((target, "target"), (W1, "W1"), (W2, "W2")))
+    M, first, second = (read_matrix(v, n) for v, n in ((target, "target"), (W1, "W1"), (W2, "W2")))
     (m, n), h = M.shape, first.shape[0]
     if first.shape != (h, n) or second.shape != (m, h):
         raise ShapeError(
@@ -165,15 +165,6 @@ def two_layer_solution(
     if abs(c) <= tolerance * size:
         c = 0.0
     return TwoLayerSolution(M, np.concatenate([first.T, second]), c)
-
-
-def _matrix(value: Any, name: str) -> Array:
-    A = np.array(value, dtype=float)
-    if A.ndim != 2 or not A.size:
-        raise ShapeError(f"Expected a matrix {name} but got an array of shape {A.shape}.")
-    if not np.isfinite(A).all():
-        raise DataError(f"Expected a matrix {name} with finite entries.")
-    return A
 
 
 def _steps() -> Iterator[RawStep]:
