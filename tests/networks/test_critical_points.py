@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import theory as th
 from theory.errors import AssumptionError, DataError, FormulaError, ShapeError, TooLarge
 from theory.networks import critical_points, thresholds
+from theory.networks.critical_check import check_inertia, inertia
 
 # -- thresholds ------------------------------------------------------------------------------------
 
@@ -156,6 +157,26 @@ def test_classes_agree_with_hessians_at_drawn_targets(depth, s, lam):
             assert point.pattern in minima
     best = min(float(p.loss.mid()) for p in found.points)
     assert abs(float(found.global_minimum.loss.mid()) - best) < 1e-12 * (1 + best)
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(st.integers(-2, 2), min_size=5, max_size=5),
+    st.lists(st.integers(-3, 3), min_size=25, max_size=25),
+)
+def test_inertia_is_that_of_a_congruent_diagonal(diagonal, entries):
+    C = sp.Matrix(5, 5, entries)
+    if C.det() == 0:
+        return
+    signs = [int(sp.sign(v)) for v in diagonal]
+    expected = (signs.count(1), signs.count(-1), signs.count(0))
+    # Sylvester's law
+    assert inertia(C.T * sp.diag(*diagonal) * C / 7) == expected
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_whole_hessians_have_the_stated_signs(depth):
+    assert check_inertia(depth).proved
 
 
 # -- tables and boundary cases ------------------------------------------------------------------

@@ -13,6 +13,7 @@ from theory.exact.derivation import RawStep
 from theory.exact.verdict import Certificate
 from theory.networks.arguments import Depth
 from theory.networks.certify import certify_zero
+from theory.networks.critical_check import check_inertia
 from theory.networks.free_algebra import Letters
 
 __all__ = ["critical_steps"]
@@ -103,6 +104,12 @@ def critical_steps(depth: Depth) -> Iterator[RawStep]:
             sp.diff(lam * L * t ** (2 / L), t).xreplace({t: a}) - fa,
             ranges=above,
         ),
+    )
+    yield (
+        "Check of whole Hessians",
+        ["two modes in order, out of order, and with the larger one missing, for 2 x 2 layers"],
+        "second derivatives in all entries at rational critical points, counted by sign",
+        check_inertia(2 if depth == 2 else 3),
     )
     if depth == 2:
         conclusion = "Every critical point is a strict saddle or a global minimum."
