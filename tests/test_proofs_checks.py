@@ -17,6 +17,11 @@ PAPERS = [
     "marcotte2024_keep_momentum",
     "chou2024_weight_normalization",
     "azulay2021_warped_mirror",
+    "saxe2013_linear_dynamics",
+    "arora2018_acceleration",
+    "arora2019_matrix_factorization",
+    "jacot2021_deep_linear_networks",
+    "zhao2022_ratio_penalty",
     "jacot2021_saddle_to_saddle",
     "zhao2022_completion",
 ]

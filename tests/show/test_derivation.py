@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 import theory as th
-from theory.show.markup import escape
+from theory.exact.markup import escape
 
 alpha = sp.Symbol("alpha", positive=True)
 

@@ -6,63 +6,33 @@ Every step carries its statement, the reason, and the certificate where one exis
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
 
 from theory.errors import NotClosedForm, TheoryError
 from theory.exact.budget import time_budget
+from theory.exact.derivation import Derivation, RawStep, Step, numbered
 from theory.exact.verdict import Certificate
 from theory.flow.conditions import theory_conditions
 from theory.flow.conservation import elementwise_laws
 from theory.flow.gradient_flow import FlowModel
 from theory.mirror.mirror_flow import MirrorFlow
 from theory.mirror.regularizer import Regularizer
-from theory.show.markup import complete_file, escape, latex_of, text_of
 
 __all__ = ["Derivation", "Step", "derive"]
 
 _SECONDS_PER_LIMIT = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a derivation.
+def derive(mirror: MirrorFlow, model: FlowModel | None = None) -> Derivation:
+    """All steps for a parametrization and a start.
 
     Parameters
     ----------
-    number : int
-    title : str
-    statement : tuple of sympy.Basic or str
-        Equations and expressions, or plain sentences.
-    reason : str
-    certificate : Certificate or None
-    """
-
-    number: int
-    title: str
-    statement: tuple[Any, ...]
-    reason: str
-    certificate: Certificate | None = None
-
-    def lines(self) -> tuple[str, ...]:
-        """The statement as lines of plain text."""
-        return tuple(text_of(item) for item in self.statement)
-
-    @property
-    def status(self) -> str:
-        """The verdict of the certificate in brackets, or nothing."""
-        return "" if self.certificate is None else f" [{self.certificate.verdict.status}]"
-
-    def __str__(self) -> str:
-        lines = [f"{self.number}. {self.title}", *(f"   {line}" for line in self.lines())]
-        return "\n".join([*lines, f"   because {self.reason}{self.status}"])
-
-
-@dataclass(frozen=True)
-class Derivation:
-    """Numbered steps under a title.
+    mirror : MirrorFlow
+    model : FlowModel, optional
+        Adds what the convergence theory needs of its loss and link.
 
     Examples
     --------
@@ -74,85 +44,14 @@ class Derivation:
        M = 4*u**2
        because dx/dxi = (grad rho)^T P grad rho, and x' = -M g
     """
-
-    title: str
-    steps: tuple[Step, ...] = field(default=())
-
-    def __str__(self) -> str:
-        return "\n\n".join([self.title, *map(str, self.steps)])
-
-    def to_markdown(self) -> str:
-        """The derivation as Markdown with formulas between dollars."""
-        parts = [f"## {self.title}"]
-        for s in self.steps:
-            parts.append(f"**{s.number}. {s.title}.**")
-            for item in s.statement:
-                parts.append(item if isinstance(item, str) else f"$$\n{latex_of(item)}\n$$")
-            parts.append(f"*{s.reason}.*{s.status}")
-        return "\n\n".join(parts) + "\n"
-
-    def to_latex(self, document: bool = False) -> str:
-        r"""The derivation as LaTeX: an ``enumerate``, or with `document` a file that compiles."""
-        lines = [r"\begin{enumerate}"]
-        for s in self.steps:
-            lines.append(rf"\item \textbf{{{escape(s.title)}.}}")
-            for item in s.statement:
-                if isinstance(item, str):
-                    lines.append(escape(item) + r"\par")
-                else:
-                    lines += [r"\[", latex_of(item), r"\]"]
-            lines.append(rf"\emph{{{escape(s.reason)}.}}{escape(s.status)}")
-        lines.append(r"\end{enumerate}")
-        body = "\n".join(lines)
-        return complete_file(self.title, body) if document else body
-
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
-
-    def _repr_latex_(self) -> str:
-        return self.to_latex()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The derivation as plain data."""
-        return {
-            "title": self.title,
-            "steps": [
-                {
-                    "number": s.number,
-                    "title": s.title,
-                    "statement": list(s.lines()),
-                    "reason": s.reason,
-                    "certificate": None if s.certificate is None else str(s.certificate),
-                    "status": None if s.certificate is None else str(s.certificate.verdict.status),
-                }
-                for s in self.steps
-            ],
-        }
-
-
-def derive(mirror: MirrorFlow, model: FlowModel | None = None) -> Derivation:
-    """All steps for a parametrization and a start.
-
-    Parameters
-    ----------
-    mirror : MirrorFlow
-    model : FlowModel, optional
-        Adds what the convergence theory needs of its loss and link.
-    """
-    steps = [
-        Step(i, title, tuple(statement), reason, certificate)
-        for i, (title, statement, reason, certificate) in enumerate(_steps(mirror, model), 1)
-    ]
     where = ", ".join(
         f"{s.name}(0) = {v}" for s, v in zip(mirror.rho.parameters, mirror.start, strict=True)
     )
-    return Derivation(f"Gradient flow of x = {mirror.rho.formula} from {where}", tuple(steps))
+    title = f"Gradient flow of x = {mirror.rho.formula} from {where}"
+    return numbered(title, _steps(mirror, model))
 
 
-_Raw = tuple[str, list[Any], str, Certificate | None]
-
-
-def _steps(mirror: MirrorFlow, model: FlowModel | None) -> Iterator[_Raw]:
+def _steps(mirror: MirrorFlow, model: FlowModel | None) -> Iterator[RawStep]:
     rho = mirror.rho
     flow = model if model is not None else FlowModel(rho)
     yield (
@@ -210,7 +109,7 @@ def _sentence(text: str) -> str:
     return text.rstrip(".")
 
 
-def _curve_steps(mirror: MirrorFlow) -> Iterator[_Raw]:
+def _curve_steps(mirror: MirrorFlow) -> Iterator[RawStep]:
     curve = mirror.curve
     certificate = curve.certificates[0] if curve.certificates else None
     if curve.s is None:
@@ -261,7 +160,7 @@ def _shorter(e: sp.Expr) -> sp.Expr:
     return min((e, sp.expand(e)), key=lambda form: form.count_ops())
 
 
-def _potential_steps(mirror: MirrorFlow) -> Iterator[_Raw]:
+def _potential_steps(mirror: MirrorFlow) -> Iterator[RawStep]:
     closed = mirror.closed
     by_claim = {c.claim.split(" ")[0].split("(")[0]: c for c in closed.certificates}
     x, xi = closed.x, closed.xi
@@ -326,7 +225,7 @@ def _potential_steps(mirror: MirrorFlow) -> Iterator[_Raw]:
         )
 
 
-def _regularizer_steps(mirror: MirrorFlow) -> Iterator[_Raw]:
+def _regularizer_steps(mirror: MirrorFlow) -> Iterator[RawStep]:
     yield (
         "Implicit regularizer",
         ["The limit minimizes the sum of D_F(x_i, x_0) over the interpolators x."],

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.errors import DomainError, ShapeError, StartError
+from theory.networks.schatten import balanced_factors
 from theory.numeric.compile import Array
 from theory.numeric.matrices.matrix_loss import SmoothLoss, read_matrix
 from theory.numeric.matrices.network_descent import NetworkDescent, descend
@@ -249,21 +250,14 @@ class LinearNetwork:
             raise ShapeError(f"Expected balanced of shape {self.shape} but got {A.shape}.")
         if np.isnan(A).any():
             raise StartError("Expected a product without missing entries.")
-        U, sigma, Vt = np.linalg.svd(A, full_matrices=False)
+        sigma = np.linalg.svd(A, compute_uv=False)
         rank = int(np.sum(sigma > 1e-14 * sigma[0])) if sigma[0] > 0 else 0
         if rank > self.largest_rank:
             raise StartError(
                 f"Expected a product of rank at most {self.largest_rank}, the smallest width, but "
                 f"its rank is {rank}."
             )
-        r = min(len(sigma), self.largest_rank)
-        root = np.diag(sigma[:r] ** (1 / self.depth))
-        weights = []
-        for i, (rows, columns) in enumerate(self.shapes):
-            left = U[:, :r] if i == self.depth - 1 else np.eye(rows, r)
-            right = Vt[:r] if i == 0 else np.eye(r, columns)
-            weights.append(left @ root @ right)
-        return self.vector(weights)
+        return self.vector(balanced_factors(A, self.depth, widths=self.widths[1:-1]))
 
     def integrate(
         self, loss: SmoothLoss, start: Array, t: float | None = None, **options: Any

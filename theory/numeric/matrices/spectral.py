@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.errors import DataError, DomainError
+from theory.networks.ratio_penalty import gradient_of_factors
 from theory.numeric.compile import Array
 from theory.numeric.matrices.matrix_loss import read_matrix
 
@@ -69,16 +70,12 @@ class RatioPenalty:
         return self.strength * float(sigma.sum()) / f if f > 0 else np.nan
 
     def gradient(self, U: Array, sigma: Array, Vt: Array) -> Array:
-        f2 = float(sigma @ sigma)
-        if not f2 > 0:
+        if not float(sigma @ sigma) > 0:
             raise DomainError(
                 "Expected W != 0: the ratio of the nuclear to the Frobenius norm has no gradient "
                 "at zero. Start from a small random matrix."
             )
-        in_range = sigma > _RANK * sigma[0]
-        slope = np.where(in_range, 1.0 - (sigma.sum() / f2) * sigma, 0.0)
-        slope *= self.strength / np.sqrt(f2)
-        return np.asarray((U * slope) @ Vt)
+        return self.strength * gradient_of_factors(U, sigma, Vt, _RANK)
 
 
 @dataclass(frozen=True)
