@@ -21,12 +21,13 @@ from theory.numeric.matrices.completion_methods import (
     deep,
     effects_of,
     nuclear,
-    positive,
     ratio,
     rmse,
+    root_mean_square,
     soft_impute,
 )
 from theory.numeric.matrices.matrix_loss import masked, read_matrix
+from theory.numeric.matrices.options import number, positive, whole
 from theory.numeric.matrices.spectral import effective_rank
 
 __all__ = ["METHODS", "Completion", "CompletionWarning", "complete"]
@@ -164,7 +165,7 @@ def complete(
         else np.full(M.shape, float(np.nanmean(M)) if center == "mean" else 0.0)
     )
     rest = M - offset
-    scale = float(np.sqrt(np.nanmean(rest**2)))
+    scale = root_mean_square(rest[~np.isnan(rest)])
     if method == "bias":
         ridge = positive("strength", options.get("strength", 5.0))
         part = Part(effects_of(M, ridge) - offset, [0], [], [], True, "Row and column effects.")
@@ -227,10 +228,14 @@ def _check(
             f"Expected options {', '.join(_OPTIONS[method])} for the method {method!r} but got "
             f"{', '.join(unknown)}."
         )
-    if clip is not None and not (len(clip) == 2 and clip[0] < clip[1]):
-        raise DomainError(f"Expected clip = (low, high) with low < high but got {clip!r}.")
-    if isinstance(records, bool) or records != int(records) or records < 1:
-        raise DomainError(f"Expected records >= 1 but got records = {records!r}.")
+    if clip is not None:
+        try:
+            low, high = (number("clip", end) for end in clip)
+        except (TypeError, ValueError) as error:
+            raise DomainError(f"Expected clip = (low, high) but got {clip!r}.") from error
+        if not low < high:
+            raise DomainError(f"Expected clip = (low, high) with low < high but got {clip!r}.")
+    whole("records", records)
     seen = ~np.isnan(M)
     if not seen.any():
         raise DataError("Expected a matrix with observed entries but all of them are NaN.")

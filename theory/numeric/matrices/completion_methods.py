@@ -18,6 +18,7 @@ from theory.numeric.compile import Array
 from theory.numeric.matrices.linear_network import LinearNetwork
 from theory.numeric.matrices.matrix_loss import MatrixLoss, read_matrix
 from theory.numeric.matrices.network_descent import NetworkDescent
+from theory.numeric.matrices.options import number, positive, whole
 from theory.numeric.matrices.spectral import RatioPenalty, soft_threshold
 from theory.numeric.optimizers import Adam, GroupRMSprop, Optimizer
 
@@ -27,9 +28,9 @@ __all__ = [
     "effects_of",
     "hold_out",
     "nuclear",
-    "positive",
     "ratio",
     "rmse",
+    "root_mean_square",
     "soft_impute",
 ]
 
@@ -72,11 +73,9 @@ def deep(
     M: Array, scale: float, held: Array | None, records: int,
     progress: Callable[[int], None] | None, options: dict[str, Any],
 ) -> Part:  # fmt: skip
-    depth = options.get("depth", 3)
-    if isinstance(depth, bool) or depth != int(depth) or depth < 2:
-        raise DomainError(f"Expected depth >= 2 but got depth = {depth!r}.")
+    depth = whole("depth", options.get("depth", 3), least=2)
     m, n = M.shape
-    network = LinearNetwork([n, *[min(m, n)] * (int(depth) - 1), m])
+    network = LinearNetwork([n, *[min(m, n)] * (depth - 1), m])
     size = positive("start", options.get("start", 1e-3))
     # so that the entries of the product have about the size of the start over sqrt(n)
     theta = network.start(std=size ** (1 / depth) / np.sqrt(min(m, n)), seed=options.get("seed", 0))
@@ -107,7 +106,10 @@ def nuclear(
     progress: Callable[[int], None] | None, options: dict[str, Any],
 ) -> Part:  # fmt: skip
     r"""ADMM with $X$ of least nuclear norm, $Z = M$ on $\Omega$, and the scaled dual U."""
-    steps, tol = _steps(options, 5000), positive("tol", options.get("tol", 1e-5))
+    steps, tol = (
+        whole("steps", options.get("steps", 5000)),
+        positive("tol", options.get("tol", 1e-5)),
+    )
     seen = ~np.isnan(M)
     filled = np.where(seen, M, 0.0)
     threshold = 0.03 * float(np.linalg.norm(filled, 2)) / float(np.mean(seen))
@@ -146,11 +148,14 @@ def soft_impute(
     M: Array, scale: float, held: Array | None, records: int,
     progress: Callable[[int], None] | None, options: dict[str, Any],
 ) -> Part:  # fmt: skip
-    steps, tol = _steps(options, 1000), positive("tol", options.get("tol", 1e-5))
+    steps, tol = (
+        whole("steps", options.get("steps", 1000)),
+        positive("tol", options.get("tol", 1e-5)),
+    )
     note = ""
     if options.get("strength") is None:
-        strength = _chosen_strength(M, steps, tol, options.get("seed", 0))
-        note = f" The strength {strength * scale:.3g} is best on a tenth of the entries."
+        strength, note = _chosen_strength(M, steps, tol, options.get("seed", 0))
+        note = f" The strength {strength * scale:.3g} {note}."
     else:
         strength = positive("strength", options["strength"]) / scale
     trace = _Trace(M, held, records, steps, progress)
@@ -182,9 +187,12 @@ def _impute(
     return W, False
 
 
-def _chosen_strength(M: Array, steps: int, tol: float, seed: Any) -> float:
+def _chosen_strength(M: Array, steps: int, tol: float, seed: Any) -> tuple[float, str]:
+    """The strength that is best on entries held out, and why it was taken."""
     train, held = hold_out(M, 0.1, seed)
     top = float(np.linalg.norm(np.where(np.isnan(train), 0.0, train), 2))
+    if np.sum(~np.isnan(held)) < 3:
+        return 0.02 * top, "is a fiftieth of the norm: there are no entries to choose it on"
     best, error, W = top, np.inf, np.zeros(M.shape)
     for strength in top * np.geomspace(0.7, 0.01, 14):
         # each from the last, a path of falling strengths
@@ -192,7 +200,7 @@ def _chosen_strength(M: Array, steps: int, tol: float, seed: Any) -> float:
         here = rmse(W, held)
         if here < error:
             best, error = float(strength), here
-    return best
+    return best, "is best on a tenth of the entries"
 
 
 class _Trace:
@@ -243,9 +251,15 @@ def effects_of(M: Array, ridge: float) -> Array:
     return np.asarray(mean + rows[:, None] + columns)
 
 
+def root_mean_square(values: Array) -> float:
+    """Without overflow of the squares."""
+    size = float(np.max(np.abs(values)))
+    return size * float(np.sqrt(np.mean((values / size) ** 2))) if size > 0 else 0.0
+
+
 def rmse(W: Array, M: Array) -> float:
-    gap = (W - M)[~np.isnan(M)]
-    return float(np.sqrt(np.mean(gap**2))) if gap.size else np.nan
+    gap = np.abs(W - M)[~np.isnan(M)]
+    return root_mean_square(gap) if gap.size else np.nan
 
 
 def hold_out(
@@ -273,7 +287,7 @@ def hold_out(
     (15, 5)
     """
     M = read_matrix(matrix, "matrix")
-    if not 0 < share < 1:
+    if not 0 < number("share", share) < 1:
         raise DomainError(f"Expected 0 < share < 1 but got share = {share!r}.")
     try:
         rng = np.random.default_rng(seed)
@@ -293,20 +307,3 @@ def hold_out(
             columns[j] -= 1
             taken += 1
     return train, test
-
-
-def _steps(options: dict[str, Any], default: int) -> int:
-    steps = options.get("steps", default)
-    if isinstance(steps, bool) or steps != int(steps) or steps < 1:
-        raise DomainError(f"Expected steps >= 1 but got steps = {steps!r}.")
-    return int(steps)
-
-
-def positive(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise DomainError(f"Expected {name} as a number but got {value!r}.") from error
-    if not (np.isfinite(number) and number > 0):
-        raise DomainError(f"Expected {name} > 0 but got {name} = {value!r}.")
-    return number

@@ -14,7 +14,8 @@ from scipy.optimize import minimize
 
 from theory.errors import DomainError
 from theory.numeric.compile import Array
-from theory.numeric.matrices.matrix_loss import SmoothLoss
+from theory.numeric.matrices.matrix_loss import SmoothLoss, read_loss
+from theory.numeric.matrices.options import positive, whole
 
 __all__ = ["GreedyStage", "greedy_low_rank"]
 
@@ -74,13 +75,11 @@ def greedy_low_rank(
     Li, Luo and Lyu, "Towards resolving the implicit bias of gradient descent for matrix
     factorization", ICLR 2021; conjectured for deep networks by Jacot et al., arXiv:2106.15933.
     """
-    shape = loss.shape
-    most = min(shape) if most is None else most
-    if isinstance(most, bool) or most != int(most) or not 1 <= most <= min(shape):
+    shape = read_loss(loss).shape
+    most = min(shape) if most is None else whole("most", most)
+    if most > min(shape):
         raise DomainError(f"Expected 1 <= most <= {min(shape)} but got most = {most!r}.")
-    for name, value in (("epsilon", epsilon), ("tol", tol)):
-        if not (np.isfinite(value) and value > 0):
-            raise DomainError(f"Expected {name} > 0 but got {name} = {value!r}.")
+    epsilon, tol = positive("epsilon", epsilon), positive("tol", tol)
     A = np.zeros(shape)
     G = loss.gradient(A)
     first = float(np.linalg.norm(G, 2))

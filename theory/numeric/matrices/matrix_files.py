@@ -12,6 +12,7 @@ import numpy as np
 from theory.errors import DataError, DomainError
 from theory.numeric.compile import Array
 from theory.numeric.matrices.matrix_loss import read_matrix
+from theory.numeric.matrices.options import whole
 
 __all__ = ["Ratings", "read_incomplete", "read_ratings"]
 
@@ -55,9 +56,7 @@ class Ratings:
         >>> Ratings(M, ("a", "b"), ("x", "y", "z")).densest(1, 2).matrix.tolist()
         [[2.0, 3.0]]
         """
-        for name, size in (("users", users), ("items", items)):
-            if isinstance(size, bool) or size != int(size) or size < 1:
-                raise DomainError(f"Expected {name} >= 1 but got {name} = {size!r}.")
+        users, items = whole("users", users), whole("items", items)
         seen = ~np.isnan(self.matrix)
         rows = np.argsort(-seen.sum(axis=1), kind="stable")[:users]
         columns = np.argsort(-seen.sum(axis=0), kind="stable")[:items]

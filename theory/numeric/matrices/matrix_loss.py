@@ -3,7 +3,7 @@ r"""Losses of a matrix: a sum of convex losses over its observed entries."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,7 @@ from theory.flow.parametrization import Elementwise
 from theory.numeric.compile import Array
 from theory.numeric.objective import Objective, compile_objective
 
-__all__ = ["MatrixLoss", "SmoothLoss", "masked", "read_matrix"]
+__all__ = ["MatrixLoss", "SmoothLoss", "masked", "read_loss", "read_matrix"]
 
 
 class SmoothLoss(Protocol):
@@ -132,6 +132,22 @@ class MatrixLoss:
         slope = z - self._objective.y if self._squared else self._objective.slope(z)
         out[self._observed] = slope if self.weight == 1 else self.weight * slope
         return out.reshape(self.shape)
+
+
+def read_loss(loss: Any) -> SmoothLoss:
+    """Something with a shape, a value and a gradient.
+
+    Raises
+    ------
+    DomainError
+    """
+    if not all(hasattr(loss, name) for name in ("shape", "value", "gradient")):
+        raise DomainError(
+            "Expected a loss with shape, value(A) and gradient(A), such as "
+            f"th.MatrixLoss(target), but got a {type(loss).__name__}."
+        )
+    found: SmoothLoss = loss
+    return found
 
 
 def read_matrix(given: ArrayLike, name: str) -> Array:

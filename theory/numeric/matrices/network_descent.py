@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from theory.errors import DomainError
 from theory.numeric.compile import Array
 from theory.numeric.matrices.matrix_loss import SmoothLoss
 from theory.numeric.matrices.network_flow import read_theta
+from theory.numeric.matrices.options import number, whole
 from theory.numeric.matrices.spectral import Penalty
 from theory.numeric.optimizers import Optimizer, read_optimizer
 
@@ -114,7 +114,10 @@ def descend(
     """
     theta = read_theta(network, loss, start)
     optimizer = read_optimizer(optimizer)
-    _check_options(steps, loss_tol, records, weight_decay, penalty_from)
+    steps, records = whole("steps", steps), whole("records", records)
+    for name, value in (("loss_tol", loss_tol), ("weight_decay", weight_decay)):
+        number(name, value, least=0)
+    penalty_from = whole("penalty_from", penalty_from, least=0)
     before = network.balancedness(theta)
     kept = set(np.unique(np.linspace(0, steps, max(records, 2)).round().astype(int)).tolist())
     state, done = optimizer.begin(theta), 0
@@ -200,16 +203,3 @@ class _Records:
         )
         if measure is not None:
             self.measured.append(float(measure(A)))
-
-
-def _check_options(
-    steps: int, loss_tol: float, records: int, weight_decay: float, penalty_from: int
-) -> None:
-    for name, value in (("steps", steps), ("records", records)):
-        if isinstance(value, bool) or value != int(value) or value < 1:
-            raise DomainError(f"Expected {name} >= 1 but got {name} = {value!r}.")
-    for name, number in (
-        ("loss_tol", loss_tol), ("weight_decay", weight_decay), ("penalty_from", penalty_from)
-    ):  # fmt: skip
-        if not (np.isfinite(number) and number >= 0):
-            raise DomainError(f"Expected {name} >= 0 but got {name} = {number!r}.")

@@ -16,8 +16,9 @@ from scipy.integrate import BDF, DOP853, LSODA, RK45, Radau
 
 from theory.errors import DomainError, ShapeError, StartError
 from theory.numeric.compile import Array
-from theory.numeric.matrices.matrix_loss import SmoothLoss
+from theory.numeric.matrices.matrix_loss import SmoothLoss, read_loss
 from theory.numeric.matrices.network_run import Field, NetworkRun, Recorder
+from theory.numeric.matrices.options import number, positive, whole
 
 if TYPE_CHECKING:
     from theory.numeric.matrices.linear_network import LinearNetwork
@@ -109,8 +110,7 @@ def integrate(
     if loss_tol is None:
         loss_tol = 1e-10 if t is None else 0.0
     for name, value in (("gradient_tol", gradient_tol), ("loss_tol", loss_tol)):
-        if not 0 <= value < 1:
-            raise DomainError(f"Expected 0 <= {name} < 1 but got {name} = {value!r}.")
+        number(name, value, least=0, most=0.1)
     field = Field(network, loss, weight_decay)
     run = Recorder(network, field, theta, dict(levels or {}), measure)
     if not run.speeds[0] > 0:
@@ -119,16 +119,17 @@ def integrate(
             "never moves. A deep network needs a start other than zero."
         )
     if atol is None:
-        atol = 1e-3 * rtol * float(np.max(np.abs(theta)))
+        # at zero, which one layer may start from, the speed is the only scale
+        atol = 1e-3 * rtol * (float(np.max(np.abs(theta))) or run.speeds[0])
     bound = np.inf if t is None else float(t)
     solver: Any
     if method == "descent":
         solver = _AdaptiveDescent(field, theta, bound)
     else:
         solver = METHODS[method](lambda _, y: -field(y), 0.0, theta, bound, rtol=rtol, atol=atol)
-    status, message = _march(
-        solver, run, bound, gradient_tol, loss_tol, max_nfev, max_seconds, progress
-    )
+    field.check = _budget(max_nfev, max_seconds)
+    status, message = _march(solver, run, gradient_tol, loss_tol, progress)
+    field.check = None
     return run.result(solver, status, message, field.count, method)
 
 
@@ -148,7 +149,7 @@ def read_theta(network: LinearNetwork, loss: SmoothLoss, start: Array) -> Array:
         )
     if not np.isfinite(theta).all():
         raise StartError("Expected finite parameters in the start.")
-    if tuple(loss.shape) != network.shape:
+    if tuple(read_loss(loss).shape) != network.shape:
         raise ShapeError(
             f"Expected a loss of matrices of shape {network.shape} = (n_L, n_0) but its matrices "
             f"have the shape {tuple(loss.shape)}."
@@ -163,18 +164,17 @@ def _check_options(
     known = ("auto", "descent", *METHODS)
     if method not in known:
         raise DomainError(f"Expected method in {known} but got {method!r}.")
-    if t is not None and not (np.isfinite(t) and t > 0):
-        raise DomainError(f"Expected a time t > 0 but got t = {t!r}.")
-    if not (np.isfinite(weight_decay) and weight_decay >= 0):
-        raise DomainError(f"Expected weight_decay >= 0 but got {weight_decay!r}.")
-    if not 1e-13 <= rtol <= 1e-3:
-        raise DomainError(f"Expected 1e-13 <= rtol <= 1e-3 but got rtol = {rtol!r}.")
-    if atol is not None and not atol >= 0:
-        raise DomainError(f"Expected atol >= 0 but got atol = {atol!r}.")
-    if max_nfev < 1:
-        raise DomainError(f"Expected max_nfev >= 1 but got {max_nfev!r}.")
+    if t is not None:
+        positive("t", t)
+    number("weight_decay", weight_decay, least=0)
+    number("rtol", rtol, least=1e-13, most=1e-3)
+    if atol is not None:
+        positive("atol", atol)
+    whole("max_nfev", max_nfev)
+    if not isinstance(levels, Mapping | None):
+        raise DomainError(f"Expected levels as {{k: level}} but got {levels!r}.")
     for k, level in (levels or {}).items():
-        if k not in range(1, min(network.shape) + 1) or not level > 0:
+        if k not in range(1, min(network.shape) + 1) or not number("a level", level) > 0:
             raise DomainError(
                 f"Expected levels of sigma_1, ..., sigma_{min(network.shape)} above zero but got "
                 f"{{{k!r}: {level!r}}}."
@@ -212,17 +212,36 @@ class _AdaptiveDescent:
         return lambda at: y + (at - t) / length * way
 
 
+class _Spent(Exception):
+    """A budget is used up."""
+
+
+def _budget(max_nfev: int, max_seconds: float) -> Callable[[int], None]:
+    deadline = time.monotonic() + max_seconds
+
+    def check(count: int) -> None:
+        if count > max_nfev:
+            raise _Spent(f"The budget of {max_nfev} gradients")
+        if time.monotonic() > deadline:
+            raise _Spent(f"The budget of {max_seconds:g} s")
+
+    return check
+
+
 def _march(
-    solver: Any, run: Recorder, bound: float, gradient_tol: float, loss_tol: float,
-    max_nfev: int, max_seconds: float, progress: Callable[[float], None] | None,
+    solver: Any, run: Recorder, gradient_tol: float, loss_tol: float,
+    progress: Callable[[float], None] | None,
 ) -> tuple[int, str]:  # fmt: skip
-    deadline, since = time.monotonic() + max_seconds, None
+    since: float | None = None
     while True:
-        with np.errstate(all="ignore"):
-            trouble = solver.step()
-            if solver.status == "failed" or not np.isfinite(solver.y).all():
-                return -1, f"The integrator stopped at t = {solver.t:.6g}: {trouble}."
-            loss, speed = run.after_step(solver)
+        try:
+            with np.errstate(all="ignore"):
+                trouble = solver.step()
+                if solver.status == "failed" or not np.isfinite(solver.y).all():
+                    return -1, f"The integrator stopped at t = {solver.t:.6g}: {trouble}."
+                loss, speed = run.after_step(solver)
+        except _Spent as spent:
+            return -1, f"{spent} is spent at t = {solver.t:.6g}."
         if progress is not None:
             progress(float(solver.t))
         if not np.isfinite(loss):
@@ -244,7 +263,3 @@ def _march(
                 )
         if solver.status == "finished":
             return 0, "The end of the time span is reached."
-        if run.field.count > max_nfev:
-            return -1, f"The budget of {max_nfev} gradients is spent at t = {solver.t:.6g}."
-        if time.monotonic() > deadline:
-            return -1, f"The budget of {max_seconds:g} s is spent at t = {solver.t:.6g}."

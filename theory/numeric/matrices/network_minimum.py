@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize
 
-from theory.errors import DomainError
 from theory.numeric.compile import Array
 from theory.numeric.matrices.matrix_loss import SmoothLoss
 from theory.numeric.matrices.network_flow import read_theta
 from theory.numeric.matrices.network_run import Field
+from theory.numeric.matrices.options import number, positive, whole
 
 if TYPE_CHECKING:
     from theory.numeric.matrices.linear_network import LinearNetwork
@@ -93,11 +93,8 @@ def minimize_network(
     (True, [2.8, 0.8])
     """
     theta = read_theta(network, loss, start)
-    if not (np.isfinite(weight_decay) and weight_decay >= 0):
-        raise DomainError(f"Expected weight_decay >= 0 but got {weight_decay!r}.")
-    for name, value in (("tol", tol), ("max_iterations", max_iterations)):
-        if not value > 0:
-            raise DomainError(f"Expected {name} > 0 but got {name} = {value!r}.")
+    weight_decay = number("weight_decay", weight_decay, least=0)
+    tol, max_iterations = positive("tol", tol), whole("max_iterations", max_iterations)
     field = Field(network, loss, weight_decay)
 
     def objective(theta: Array) -> tuple[float, Array]:

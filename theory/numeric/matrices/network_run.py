@@ -171,9 +171,13 @@ class Field:
     def __init__(self, network: LinearNetwork, loss: SmoothLoss, weight_decay: float) -> None:
         self.network, self.loss, self.weight_decay = network, loss, weight_decay
         self.count = 0
+        # called with the count; raises to end a step that does not end by itself
+        self.check: Callable[[int], None] | None = None
 
     def __call__(self, theta: Array) -> Array:
         self.count += 1
+        if self.check is not None:
+            self.check(self.count)
         self.A, out = self.network.value_and_pull_back(theta, self._slope)
         if self.weight_decay:
             out += 2 * self.weight_decay * theta

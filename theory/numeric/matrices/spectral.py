@@ -12,6 +12,7 @@ from theory.errors import DataError, DomainError
 from theory.networks.ratio_penalty import gradient_of_factors
 from theory.numeric.compile import Array
 from theory.numeric.matrices.matrix_loss import read_matrix
+from theory.numeric.matrices.options import positive
 
 __all__ = [
     "FrobeniusPenalty",
@@ -62,7 +63,7 @@ class RatioPenalty:
     strength: float
 
     def __post_init__(self) -> None:
-        _check_strength(self.strength)
+        positive("strength", self.strength)
 
     def value(self, sigma: Array) -> float:
         """The penalty; NaN at zero, where it has no limit."""
@@ -91,7 +92,7 @@ class NuclearPenalty:
     strength: float
 
     def __post_init__(self) -> None:
-        _check_strength(self.strength)
+        positive("strength", self.strength)
 
     def value(self, sigma: Array) -> float:
         return self.strength * float(sigma.sum())
@@ -114,7 +115,7 @@ class FrobeniusPenalty:
     strength: float
 
     def __post_init__(self) -> None:
-        _check_strength(self.strength)
+        positive("strength", self.strength)
 
     def value(self, sigma: Array) -> float:
         return self.strength * float(sigma @ sigma)
@@ -160,8 +161,8 @@ def schatten_norm(matrix: ArrayLike, p: float) -> float:
     >>> schatten_norm([[3.0, 0.0], [0.0, 4.0]], 2), schatten_norm([[3.0, 0.0], [0.0, 4.0]], np.inf)
     (5.0, 4.0)
     """
-    if not p > 0:
-        raise DomainError(f"Expected p > 0 but got p = {p!r}.")
+    if p != np.inf:
+        p = positive("p", p)
     sigma = np.linalg.svd(_complete(matrix), compute_uv=False)
     if p == np.inf or not sigma[0] > 0:
         return float(sigma[0])
@@ -186,8 +187,3 @@ def _complete(matrix: ArrayLike) -> Array:
     if np.isnan(array).any():
         raise DataError("Expected a matrix without missing entries.")
     return array
-
-
-def _check_strength(value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise DomainError(f"Expected strength > 0 but got strength = {value!r}.")
