@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from theory.claims.claim import term_of
+from theory.claims.expansion_search import depth_of_expansion, without_large_exponentials
 from theory.claims.proof_search import Prover, regularize
 from theory.claims.replay.answers import End
 from theory.claims.replay.facts import ZERO, Context
@@ -71,6 +72,22 @@ class Approach:
             return self.germ.limit(a)
         except (Rejected, ArithmeticError, ValueError):
             return None
+
+    def expand(self, a: Term) -> bool:
+        """Whether an expansion shows the limit, perhaps of another form of the term."""
+        if not isinstance(a, list):
+            return False
+        other = without_large_exponentials(self.germ, self.prover, a)
+        for b in (a, other):
+            depth = depth_of_expansion(self.germ, self.prover, b)
+            if depth is None or not self.apply("expansion", b, depth):
+                continue
+            if key(b) == key(a):
+                return True
+            regularize(self.prover, a, 3)
+            if self._zero(a, b) and self.apply("same", a, b):
+                return True
+        return False
 
     def find(self, a: Term, depth: int = _DEPTH) -> Term | None:
         """The limit of a term, after whatever rules it needs."""
@@ -353,7 +370,7 @@ def limit_proof(
     >>> f = ["*", "x", ["log", "x"]]
     >>> approach, v = next(limit_proof({}, f, "x", 0, "+"))
     >>> v, approach.rules[-1][0]
-    (0, 'quotient')
+    (0, 'expansion')
     """
     t = fresh("t", {*ranges, x})
     for near in _FAR if is_infinite(place) else _NEAR:
@@ -363,7 +380,10 @@ def limit_proof(
         else:
             regularize(approach.prover, place, 3)
             e = substitute(f, {x: add(place, t if direction == "+" else mul(-1, t))})
-        v = approach.find(e)
+        v = approach.known(e)
+        if v is None and not approach.expand(e):
+            v = approach.find(e)
+        v = approach.known(e) if v is None else v
         if v is not None:
             yield approach, v
 
