@@ -87,6 +87,9 @@ def calculus() -> list[th.Verdict]:
         th.integral_is("1/x", "x", 0, 1, 5),
         th.integral_is("x**2", "x", 0, 1, "1/4"),
         th.integral_is("exp(x**4)", "x", 0, 1, 1),
+        th.integral_is("x**(-3/4)/sqrt(1 - x)", "x", 0, 1, 5),
+        th.integral_is("exp(-x)*log(x)", "x", 0, "oo", "-1/2"),
+        th.integral_is("log(abs(x))", "x", -1, 1, -3),
     ]
 
 

@@ -10,7 +10,7 @@ import sympy as sp
 from theory.claims.claim import term_of
 from theory.claims.limit_search import fresh, limit_proof, named, symbolic
 from theory.claims.proof_search import Prover, sample_point
-from theory.claims.quadrature_search import quadrature_proof
+from theory.claims.quadrature_search import quadrature_in_corners, quadrature_proof
 from theory.claims.relation_search import part_of
 from theory.claims.replay import Rejected
 from theory.claims.replay.calculus import Question, chain_relations, question_of
@@ -95,6 +95,8 @@ def _integral_proved(q: Question) -> dict[str, Any]:
 
 
 def _integral_refuted(q: Question) -> dict[str, Any]:
+    if (pieces := quadrature_in_corners(q)) is not None:
+        return {"pieces": pieces}
     for chain, low, high in _chains(q):
         ends = is_infinite(low) or is_infinite(high)
         if ends or _wrong(add(high, mul(-1, low)), q.value):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import lru_cache
 from math import isqrt
 
 from theory.claims.replay.terms import Term, add, demand, key, literal, mul, number, power
@@ -21,6 +22,7 @@ Coefficient = dict[Monomial, Fraction]
 
 MAX_MONOMIALS = 400
 MAX_BITS = 20_000
+MAX_POWER = 64
 Positive = Callable[[Term], bool]
 """Whether a term is known to be positive."""
 
@@ -31,13 +33,43 @@ def constant(q: Fraction | int) -> Coefficient:
 
 def _tidy(pairs: Iterable[tuple[Monomial, Fraction]]) -> Coefficient:
     out: Coefficient = {}
-    for m, q in pairs:
+    for given, factor in pairs:
+        m, q = _without_whole_roots(given, factor)
         out[m] = out.get(m, Fraction(0)) + q
     found = {m: q for m, q in out.items() if q}
     demand(len(found) <= MAX_MONOMIALS, "a large coefficient")
     size = max((max(q.numerator, q.denominator, key=abs) for q in found.values()), default=0)
     demand(int(size).bit_length() <= MAX_BITS, "a large number")
     return found
+
+
+@lru_cache(maxsize=10_000)
+def _root_of_number(a: str) -> tuple[Fraction, Fraction] | None:
+    """Base and exponent of a power of a positive number."""
+    t = json.loads(a) if a.startswith('["^"') else None
+    if t is None:
+        return None
+    base, r = number(t[1]), number(t[2])
+    return None if base is None or r is None or base <= 0 else (base, r)
+
+
+def _without_whole_roots(m: Monomial, q: Fraction) -> tuple[Monomial, Fraction]:
+    """The square of the root of 3 is 3; one power for each base."""
+    powers: dict[str, int] = {}
+    exponents: dict[Fraction, Fraction] = {}
+    for a, k in m:
+        if root := _root_of_number(a):
+            base, r = root
+            exponents[base] = exponents.get(base, Fraction(0)) + k * r
+        else:
+            powers[a] = powers.get(a, 0) + k
+    for base, e in exponents.items():
+        whole = e.__floor__()
+        demand(abs(whole) <= MAX_POWER, "a large power")
+        q *= base**whole
+        if e != whole:
+            powers[key(["^", literal(base), literal(e - whole)])] = 1
+    return tuple(sorted((a, k) for a, k in powers.items() if k)), q
 
 
 def plus(a: Coefficient, b: Coefficient) -> Coefficient:
@@ -79,7 +111,7 @@ def polynomial(t: Term) -> Coefficient:
 
 def whole_power(c: Coefficient, n: int) -> Coefficient:
     """C^n, where c is nowhere zero if n is negative."""
-    demand(abs(n) <= 64, "a large power")
+    demand(abs(n) <= MAX_POWER, "a large power")
     if len(c) == 1:
         ((m, q),) = c.items()
         return _tidy([(tuple((a, k * n) for a, k in m if n), q**n)])
@@ -147,7 +179,7 @@ def exp_of(c: Coefficient) -> Coefficient:
     total, rest = constant(1), constant(0)
     for m, q in c.items():
         t = json.loads(m[0][0]) if len(m) == 1 and m[0][1] == 1 else None
-        if q.denominator == 1 and isinstance(t, list) and t[0] == "log" and abs(q) <= 64:
+        if q.denominator == 1 and isinstance(t, list) and t[0] == "log" and abs(q) <= MAX_POWER:
             total = times(total, whole_power(polynomial(t[1]), int(q)))
         else:
             rest = plus(rest, {m: q})
