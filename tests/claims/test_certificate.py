@@ -777,6 +777,6 @@ def test_number_of_many_digits_is_not_factored() -> None:
 def test_names_that_cancel_have_a_domain(
     statement: str, assume: dict[str, str] | None, names: set[str]
 ) -> None:
-    record = certificate(statement, assume)
+    record = th.certificate(statement, assume)
     assert set(record["claim"]["ranges"]) == names
     assert replay(record) == record["verdict"]
