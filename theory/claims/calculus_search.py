@@ -8,7 +8,7 @@ from typing import Any
 import sympy as sp
 
 from theory.claims.claim import term_of
-from theory.claims.limit_search import fresh, limit_proof, named, symbolic
+from theory.claims.limit_search import fresh, limit_proof, named
 from theory.claims.proof_search import Prover, sample_point
 from theory.claims.quadrature_search import quadrature_in_corners, quadrature_proof
 from theory.claims.relation_search import part_of
@@ -18,6 +18,7 @@ from theory.claims.replay.facts import Context, undefined
 from theory.claims.replay.germs import is_infinite
 from theory.claims.replay.relations import has_value
 from theory.claims.replay.terms import Term, add, mul, substitute, variables, written_out
+from theory.claims.symbolic import symbolic
 from theory.errors import TheoryError
 from theory.exact.antiderivative import antiderivative
 from theory.exact.budget import spent

@@ -30,11 +30,12 @@ from theory.claims.replay.terms import (
     variables,
     written_out,
 )
+from theory.claims.symbolic import symbolic
 from theory.errors import TheoryError
 from theory.exact.budget import spent
 from theory.exact.guard import proposal
 
-__all__ = ["Approach", "finite_at", "fresh", "infinite_at", "limit_proof", "named", "symbolic"]
+__all__ = ["Approach", "finite_at", "fresh", "infinite_at", "limit_proof", "named"]
 
 _NEAR: tuple[Term, ...] = (1, "1/100")
 _FAR: tuple[Term, ...] = (1, 100)
@@ -289,35 +290,6 @@ def _inverse(b: Term) -> Term:
     if isinstance(b, list) and b[0] == "exp":
         return ["exp", mul(-1, b[1])]
     return power(b, -1)
-
-
-def symbolic(t: Term, ranges: Mapping[str, Any]) -> sp.Expr | None:
-    """The term as an expression of SymPy with the signs of its names: a hint only."""
-    names = {}
-    for x in variables(t):
-        lower, upper = ranges.get(x, (None, None))[:2]
-        p, q = (None if e is None else number(e) for e in (lower, upper))
-        if p is not None and p >= 0:
-            names[x] = sp.Symbol(x, positive=True)
-        elif q is not None and q <= 0:
-            names[x] = sp.Symbol(x, negative=True)
-        else:
-            names[x] = sp.Symbol(x, real=True)
-    try:
-        return _expression(t, names)
-    except (AttributeError, ValueError, TypeError, KeyError, ZeroDivisionError):
-        return None
-
-
-def _expression(t: Term, names: Mapping[str, sp.Symbol]) -> sp.Expr:
-    q = number(t)
-    if q is not None:
-        return sp.Rational(q.numerator, q.denominator)
-    if isinstance(t, str):
-        return sp.pi if t == "pi" else names[t]
-    args = [_expression(a, names) for a in t[1:]]
-    made = {"+": sp.Add, "*": sp.Mul, "^": sp.Pow}.get(t[0]) or getattr(sp, t[0])
-    return made(*args)
 
 
 def _cancelled(e: sp.Expr) -> sp.Expr:

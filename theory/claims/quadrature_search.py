@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 
 from theory.claims.claim import term_of
-from theory.claims.limit_search import limit_proof, symbolic
+from theory.claims.limit_search import limit_proof
 from theory.claims.relation_search import part_of
 from theory.claims.replay import Rejected
 from theory.claims.replay.calculus import Question
@@ -19,6 +19,7 @@ from theory.claims.replay.germs import is_infinite
 from theory.claims.replay.quadrature import enclosed_integral, tail_relations
 from theory.claims.replay.relations import has_value
 from theory.claims.replay.terms import Term, add, ball, literal, mul, power, written_out
+from theory.claims.symbolic import symbolic
 from theory.errors import TheoryError
 from theory.exact.budget import spent
 from theory.exact.definite import singular_candidates
