@@ -62,6 +62,12 @@ class Corner:
 
     def form(self, t: Term) -> Form:
         """A term as s^p h."""
+        found = self._form(t)
+        # sin of what has no value is no number between -1 and 1
+        demand(found.h.is_finite(), "no bound")
+        return found
+
+    def _form(self, t: Term) -> Form:
         if _NAME not in variables(t):
             value = ball(t, {})
             demand(value.is_finite(), "no value")
