@@ -29,6 +29,14 @@ NESTED = "The formula is nested deeper than 60 levels"
 
 # text -> the message before the final 'in "text".'
 REFUSED = {
+    # sizes
+    "x + E**(10**5)": 'Expected exponents of at most 64, at "E**(10**5)"',
+    "x + exp(10**5*log(2))": 'The exponential is too large, at "exp(10**5*log(2))"',
+    "x + 3**(10**9/log(3))": 'The exponential is too large, at "3**(10**9/log(3))"',
+    "x + softplus(10**5)": 'The exponential is too large, at "softplus(10**5)"',
+    "x + sinh(1000)": 'Expected numbers of at most 1e300 in absolute value, at "sinh(1000)"',
+    "x + gamma(200)": 'Cannot prove that this number is real and finite, at "gamma(200)"',
+    "x + (1e-160)**(2)": 'The power has more than 512 bits, at "(1e-160)**(2)"',
     # numbers
     "1.5j*x": '"1.5j" is complex; formulas are real, at "j*x"',
     "2J": '"2J" is complex; formulas are real, at "J"',
