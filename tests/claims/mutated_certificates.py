@@ -75,6 +75,10 @@ def calculus() -> list[th.Verdict]:
         th.limit_is("x**2*a + 1", "x", 0, 1, {"a": "nonnegative"}),
         th.limit_is("1/x", "x", 0, "oo"),
         th.limit_is("a*exp(-x) + a", "x", "oo", 1, {"a": "real"}),
+        th.limit_is("((1 + x)**(1/x) - E)/x", "x", 0, "-E/2"),
+        th.limit_is("asinh(x*t)/log(t)", "t", "oo", 1, {"x": "positive"}),
+        th.limit_is("(sqrt(a**2 + x) - a)/x", "x", 0, "1/(2*a)", {"a": "positive"}, dir="+"),
+        th.limit_is("a*log(x)/(1 + a**2) + x", "x", 0, "-oo", {"a": "positive"}, dir="+"),
         th.integral_is("1/(1 + x**2)", "x", 0, "oo", "pi/2"),
         th.integral_is("exp(-a*x)", "x", 0, "oo", "1/a", positive),
         th.integral_is("log(x)", "x", 0, 1, -1),
@@ -83,6 +87,9 @@ def calculus() -> list[th.Verdict]:
         th.integral_is("1/x", "x", 0, 1, 5),
         th.integral_is("x**2", "x", 0, 1, "1/4"),
         th.integral_is("exp(x**4)", "x", 0, 1, 1),
+        th.integral_is("x**(-3/4)/sqrt(1 - x)", "x", 0, 1, 5),
+        th.integral_is("exp(-x)*log(x)", "x", 0, "oo", "-1/2"),
+        th.integral_is("log(abs(x))", "x", -1, 1, -3),
     ]
 
 

@@ -763,3 +763,20 @@ def test_number_of_many_digits_is_not_factored() -> None:
     # the product of two primes of 40 digits
     n = (10**39 + 3) * (10**39 + 267)
     th.certificate(f"log({n}*x) == log({n}) + log(x)", {"x": "positive"})
+
+
+@pytest.mark.parametrize(
+    ("statement", "assume", "names"),
+    [
+        ("abs(x - (x + gap)) == x + gap - x", {"gap": "positive"}, {"x", "gap"}),
+        ("abs(y + gap - y) == y - (y + gap)", {"gap": "positive"}, {"y", "gap"}),
+        ("sign(x)**2 == 1", {"x": "positive"}, {"x"}),
+        ("0*a == 0", None, {"a"}),
+    ],
+)
+def test_names_that_cancel_have_a_domain(
+    statement: str, assume: dict[str, str] | None, names: set[str]
+) -> None:
+    record = th.certificate(statement, assume)
+    assert set(record["claim"]["ranges"]) == names
+    assert replay(record) == record["verdict"]

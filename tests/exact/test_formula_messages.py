@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import flint
 import pytest
 import sympy as sp
@@ -9,7 +11,14 @@ import sympy as sp
 from tests.exact.test_parsing import label
 from theory.errors import FormulaError, UnknownName
 from theory.exact._formula_text import snippet
-from theory.exact.parsing import FUNCTIONS, _guarded, names_in, parse, parse_assignments
+from theory.exact.parsing import (
+    FUNCTIONS,
+    _guarded,
+    names_in,
+    parse,
+    parse_assignments,
+    partial_operations,
+)
 from theory.exact.parsing import parse_relation as relation
 
 x, y, w = sp.symbols("x y w", real=True)
@@ -20,6 +29,14 @@ NESTED = "The formula is nested deeper than 60 levels"
 
 # text -> the message before the final 'in "text".'
 REFUSED = {
+    # sizes
+    "x + E**(10**5)": 'Expected exponents of at most 64, at "E**(10**5)"',
+    "x + exp(10**5*log(2))": 'The exponential is too large, at "exp(10**5*log(2))"',
+    "x + 3**(10**9/log(3))": 'The exponential is too large, at "3**(10**9/log(3))"',
+    "x + softplus(10**5)": 'The exponential is too large, at "softplus(10**5)"',
+    "x + sinh(1000)": 'Expected numbers of at most 1e300 in absolute value, at "sinh(1000)"',
+    "x + gamma(200)": 'Cannot prove that this number is real and finite, at "gamma(200)"',
+    "x + (1e-160)**(2)": 'The power has more than 512 bits, at "(1e-160)**(2)"',
     # numbers
     "1.5j*x": '"1.5j" is complex; formulas are real, at "j*x"',
     "2J": '"2J" is complex; formulas are real, at "J"',
@@ -303,3 +320,40 @@ def test_any_other_exception_becomes_one_of_ours_and_the_precision_comes_back() 
 def test_a_snippet_is_printable_and_short(text: str, shown: str) -> None:
     assert snippet(text) == shown
     assert shown.isprintable() and len(shown) <= 62
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("max(1, 1, 2)", 2), ("min(3, 3, 2)", 2), ("max(2, 1, 2, 3, 1)", 3), ("min(1, 2, 1, 0)", 0)],
+)
+def test_equal_arguments_of_extremes_do_not_end_the_search(text: str, value: int) -> None:
+    assert parse(text, {}) == value
+
+
+def test_text_is_shown_when_something_else_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("theory.exact.parsing.syntax_tree", broken)
+    for read, text in ((parse, "2*x"), (relation, "2 < x"), (partial_operations, "2 < x")):
+        with pytest.raises(FormulaError, match=f"Cannot read {re.escape(snippet(text))} as "):
+            read(text, SYMBOLS)
+    with pytest.raises(FormulaError, match='Cannot read "2 == x"'):
+        names_in("2 == x")
+    with pytest.raises(FormulaError, match='Cannot read "u=x"'):
+        parse_assignments("u=x", SYMBOLS)
+
+
+def test_sigmoid_of_large_numbers() -> None:
+    for text in ("sigmoid(10**5)", "sigmoid(-10**5)"):
+        with pytest.raises(FormulaError, match="exponential is too large"):
+            parse(text, {})
+    parse("sigmoid(-x)", {"x": sp.Symbol("x", real=True)})
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"),
+    [(60, '"' + "+" * 60 + '"'), (61, "+" * 57 + "...")],
+)
+def test_long_text_is_cut(length: int, shown: str) -> None:
+    assert shown in snippet("+" * length)

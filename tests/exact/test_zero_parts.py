@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 import sympy as sp
@@ -14,6 +15,7 @@ from theory.exact.zero import (
     _prove,
     _prove_by_regions,
     _Question,
+    is_identity,
     is_zero,
     sample_points,
 )
@@ -99,3 +101,50 @@ def test_zero_and_what_is_not_zero_near_a_point() -> None:
     assert _locally_zero(x - 1, {x: sp.Integer(1)}) == (None, False)
     assert _locally_zero(sp.log(-x), {x: sp.Integer(2)}) == (None, False)
     assert _locally_zero((x + 1) ** 2 - x**2 - 2 * x - 1, {x: sp.Integer(2)})[1]
+
+
+def test_intervals_of_symbols_are_used() -> None:
+    absolute = sp.sqrt(X**2)
+    assert is_identity(absolute, X, {X: (sp.S.Zero, sp.oo)}).proved
+    assert is_identity(absolute, X).refuted
+
+
+def test_number_one_is_not_zero() -> None:
+    assert is_zero(sp.S.One).refuted
+    assert is_zero(sp.S.Zero).proved
+
+
+@pytest.mark.parametrize("bare", [lambda q: q**2 - 2, lambda q: q - 1])
+def test_symbol_without_rational_values_is_left_open(bare: Any) -> None:
+    """No point is a counterexample, and none shows that there is no value."""
+    assert is_zero(bare(sp.Symbol("q", irrational=True))).undecided
+
+
+def test_closed_ends_of_two_symbols() -> None:
+    r = sp.Symbol("r", nonnegative=True)
+    assert is_zero(sp.log(1 + s + r + s * r) - sp.log(1 + s) - sp.log(1 + r)).proved
+
+
+def test_zero_at_the_end_alone_is_no_proof() -> None:
+    """Inside, 1 - cos(10^-700) is too small to be seen, and not zero."""
+    small = s * (1 - sp.cos(sp.Rational(1, 10**700)))
+    e = small + sp.sin(s + 1) ** 2 + sp.cos(s + 1) ** 2 - 1
+    assert is_zero(e.xreplace({s: sp.S.Zero})).proved
+    assert is_zero(e).undecided
+
+
+def test_each_region_has_its_own_proof() -> None:
+    n = sp.Symbol("n", real=True, nonzero=True)
+    # 1 on one side, 0 on the other
+    assert _prove_by_regions((1 + sp.sign(n)) / 2, n, 0) is None
+    assert _prove_by_regions((1 - sp.sign(n)) / 2, n, 0) is None
+    # at zero it is sin(1)^2 + cos(1)^2 - 1, which is no number that SymPy writes as zero
+    circle = sp.sin(X + 1) ** 2 + sp.cos(X + 1) ** 2
+    assert _prove_by_regions(sp.Abs(X) * sp.sign(X) - X + circle - 1, X, 0) is not None
+
+
+def test_three_symbols_are_proved_by_regions() -> None:
+    size = sp.Abs(sp.prod(sp.symbols("k:3", real=True)))
+    four = sp.Abs(sp.prod(sp.symbols("k:4", real=True)))
+    assert is_zero(sp.sqrt(size**2 + 2 * size + 1) - size - 1).proved
+    assert _prove(sp.sqrt(four**2 + 2 * four + 1) - four - 1, [], depth=0) is None

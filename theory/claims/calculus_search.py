@@ -8,9 +8,9 @@ from typing import Any
 import sympy as sp
 
 from theory.claims.claim import term_of
-from theory.claims.limit_search import fresh, limit_proof, named, symbolic
+from theory.claims.limit_search import fresh, limit_proof, named
 from theory.claims.proof_search import Prover, sample_point
-from theory.claims.quadrature_search import quadrature_proof
+from theory.claims.quadrature_search import quadrature_in_corners, quadrature_proof
 from theory.claims.relation_search import part_of
 from theory.claims.replay import Rejected
 from theory.claims.replay.calculus import Question, chain_relations, question_of
@@ -18,6 +18,7 @@ from theory.claims.replay.facts import Context, undefined
 from theory.claims.replay.germs import is_infinite
 from theory.claims.replay.relations import has_value
 from theory.claims.replay.terms import Term, add, mul, substitute, variables, written_out
+from theory.claims.symbolic import symbolic
 from theory.errors import TheoryError
 from theory.exact.antiderivative import antiderivative
 from theory.exact.budget import spent
@@ -95,6 +96,8 @@ def _integral_proved(q: Question) -> dict[str, Any]:
 
 
 def _integral_refuted(q: Question) -> dict[str, Any]:
+    if (pieces := quadrature_in_corners(q)) is not None:
+        return {"pieces": pieces}
     for chain, low, high in _chains(q):
         ends = is_infinite(low) or is_infinite(high)
         if ends or _wrong(add(high, mul(-1, low)), q.value):

@@ -64,7 +64,7 @@ def claim_on(statement: Any, question: Statement) -> dict[str, Any]:
         "left": left,
         "right": right,
         "closed": [[s.name, term_of(e)] for s, e in question.domain.closed],
-        **_domain(set(question.symbols), question.domain),
+        **_domain({*question.symbols, *question.named}, question.domain),
     }
 
 

@@ -13,7 +13,7 @@ from flint import arb
 
 from theory.claims.claim import term_of
 from theory.claims.limit_ball_search import solution_box
-from theory.claims.limit_search import infinite_at, limit_proof, symbolic
+from theory.claims.limit_search import infinite_at, limit_proof
 from theory.claims.relation_search import part_of
 from theory.claims.replay import Rejected
 from theory.claims.replay.answers import relation_on, smooth_on
@@ -30,6 +30,7 @@ from theory.claims.replay.limit_points import (
     sample_relations,
 )
 from theory.claims.replay.terms import Term, add, literal, mul, substitute, written_out
+from theory.claims.symbolic import symbolic
 from theory.errors import TheoryError
 from theory.exact.antiderivative import antiderivative
 from theory.exact.verdict import Verdict

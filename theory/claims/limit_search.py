@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from theory.claims.claim import term_of
+from theory.claims.expansion_search import depth_of_expansion, without_large_exponentials
 from theory.claims.proof_search import Prover, regularize
 from theory.claims.replay.answers import End
 from theory.claims.replay.facts import ZERO, Context
@@ -29,11 +30,12 @@ from theory.claims.replay.terms import (
     variables,
     written_out,
 )
+from theory.claims.symbolic import symbolic
 from theory.errors import TheoryError
 from theory.exact.budget import spent
 from theory.exact.guard import proposal
 
-__all__ = ["Approach", "finite_at", "fresh", "infinite_at", "limit_proof", "named", "symbolic"]
+__all__ = ["Approach", "finite_at", "fresh", "infinite_at", "limit_proof", "named"]
 
 _NEAR: tuple[Term, ...] = (1, "1/100")
 _FAR: tuple[Term, ...] = (1, 100)
@@ -71,6 +73,22 @@ class Approach:
             return self.germ.limit(a)
         except (Rejected, ArithmeticError, ValueError):
             return None
+
+    def expand(self, a: Term) -> bool:
+        """Whether an expansion shows the limit, perhaps of another form of the term."""
+        if not isinstance(a, list):
+            return False
+        other = without_large_exponentials(self.germ, self.prover, a)
+        for b in (a, other):
+            depth = depth_of_expansion(self.germ, self.prover, b)
+            if depth is None or not self.apply("expansion", b, depth):
+                continue
+            if key(b) == key(a):
+                return True
+            regularize(self.prover, a, 3)
+            if self._zero(a, b) and self.apply("same", a, b):
+                return True
+        return False
 
     def find(self, a: Term, depth: int = _DEPTH) -> Term | None:
         """The limit of a term, after whatever rules it needs."""
@@ -274,35 +292,6 @@ def _inverse(b: Term) -> Term:
     return power(b, -1)
 
 
-def symbolic(t: Term, ranges: Mapping[str, Any]) -> sp.Expr | None:
-    """The term as an expression of SymPy with the signs of its names: a hint only."""
-    names = {}
-    for x in variables(t):
-        lower, upper = ranges.get(x, (None, None))[:2]
-        p, q = (None if e is None else number(e) for e in (lower, upper))
-        if p is not None and p >= 0:
-            names[x] = sp.Symbol(x, positive=True)
-        elif q is not None and q <= 0:
-            names[x] = sp.Symbol(x, negative=True)
-        else:
-            names[x] = sp.Symbol(x, real=True)
-    try:
-        return _expression(t, names)
-    except (AttributeError, ValueError, TypeError, KeyError, ZeroDivisionError):
-        return None
-
-
-def _expression(t: Term, names: Mapping[str, sp.Symbol]) -> sp.Expr:
-    q = number(t)
-    if q is not None:
-        return sp.Rational(q.numerator, q.denominator)
-    if isinstance(t, str):
-        return sp.pi if t == "pi" else names[t]
-    args = [_expression(a, names) for a in t[1:]]
-    made = {"+": sp.Add, "*": sp.Mul, "^": sp.Pow}.get(t[0]) or getattr(sp, t[0])
-    return made(*args)
-
-
 def _cancelled(e: sp.Expr) -> sp.Expr:
     return sp.cancel(sp.powsimp(sp.together(e)))
 
@@ -353,7 +342,7 @@ def limit_proof(
     >>> f = ["*", "x", ["log", "x"]]
     >>> approach, v = next(limit_proof({}, f, "x", 0, "+"))
     >>> v, approach.rules[-1][0]
-    (0, 'quotient')
+    (0, 'expansion')
     """
     t = fresh("t", {*ranges, x})
     for near in _FAR if is_infinite(place) else _NEAR:
@@ -363,7 +352,10 @@ def limit_proof(
         else:
             regularize(approach.prover, place, 3)
             e = substitute(f, {x: add(place, t if direction == "+" else mul(-1, t))})
-        v = approach.find(e)
+        v = approach.known(e)
+        if v is None and not approach.expand(e):
+            v = approach.find(e)
+        v = approach.known(e) if v is None else v
         if v is not None:
             yield approach, v
 

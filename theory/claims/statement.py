@@ -237,6 +237,8 @@ class Statement:
     partial : pair of tuple of sympy.Expr
         What the left and the right side were typed with, and SymPy may have cancelled: a side has
         a value only where these have one.
+    named : tuple of sympy.Symbol
+        All that the sides of a text name, such as x in ``x - x``.
     """
 
     operator: str
@@ -244,6 +246,7 @@ class Statement:
     right: sp.Expr
     domain: Domain
     partial: tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]] = ((), ())
+    named: tuple[sp.Symbol, ...] = ()
 
     @property
     def difference(self) -> sp.Expr:
@@ -453,10 +456,12 @@ def read_statement(
         raise UnknownName(f"assume declares {', '.join(unused)}, which the statement does not use.")
     where = read_domain(domain, names, ranges, closed)
     partial = partial_operations(statement, names) if isinstance(statement, str) else ((), ())
+    texts = [statement] if isinstance(statement, str) else []
+    named = tuple(names[n] for t in texts for n in names_in(t) if n in names)
     if operator in ("<", "<="):
         operator, left, right = _FLIPPED[operator], right, left
         partial = partial[1], partial[0]
-    return Statement(operator, left, right, where, partial)
+    return Statement(operator, left, right, where, partial, named)
 
 
 def read_expression(

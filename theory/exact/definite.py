@@ -20,7 +20,7 @@ from theory.exact.balls import Program, enclose, precision, sign_of_number
 from theory.exact.complex_balls import ComplexProgram
 from theory.exact.tails import Corner
 
-__all__ = ["definite_integral"]
+__all__ = ["definite_integral", "singular_candidates"]
 
 _NAN = arb("nan")
 _DEPTHS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
@@ -100,7 +100,7 @@ def _pieces(f: sp.Expr, t: sp.Symbol, a: sp.Expr, b: sp.Expr, bits: int) -> arb:
     whole = _finite(f, t, a, b, bits)
     if whole.is_finite():
         return whole
-    cuts = _cuts(f, t, a, b)
+    cuts = singular_candidates(f, t, a, b)
     if not cuts:
         return whole
     total = arb(0)
@@ -111,8 +111,15 @@ def _pieces(f: sp.Expr, t: sp.Symbol, a: sp.Expr, b: sp.Expr, bits: int) -> arb:
     return total
 
 
-def _cuts(f: sp.Expr, t: sp.Symbol, a: sp.Expr, b: sp.Expr) -> list[sp.Expr]:
-    """Candidates for singular points inside, in order; any choice gives a right enclosure."""
+def singular_candidates(f: sp.Expr, t: sp.Symbol, a: sp.Expr, b: sp.Expr) -> list[sp.Expr]:
+    """Candidates for singular points inside, in order; any choice gives a right enclosure.
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x", real=True)
+    >>> singular_candidates(sp.Abs(x**2 - 2), x, sp.Integer(0), sp.Integer(2))
+    [sqrt(2)]
+    """
     found: set[sp.Expr] = set()
     for e in sp.preorder_traversal(f):
         if e.is_Pow and not (e.exp.is_Integer and e.exp > 0):

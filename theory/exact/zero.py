@@ -269,11 +269,8 @@ def _prove(e: sp.Expr, points: list[Point], *, depth: int) -> str | None:
             break
     if local is not None and unconditional:
         return local
-    analytic = None
-    if local is not None:
-        analytic = is_analytic(e)
-        if analytic:
-            return f"{local} near a point, and both sides are analytic on the connected domain"
+    if local is not None and is_analytic(e):
+        return f"{local} near a point, and both sides are analytic on the connected domain"
     if local is None and depth < 3 and symbols:
         constant = _constant_zero(e, symbols, points, depth)
         if constant is not None:
@@ -348,7 +345,6 @@ def _constant_zero(
 def _prove_by_regions(e: sp.Expr, s: sp.Symbol, depth: int) -> str | None:
     """Prove for s > 0, for s < 0, and for s = 0, where the expression is defined."""
     t = sp.Dummy(s.name, positive=True)
-    reasons = []
     for sign in (1, -1):
         half = e.xreplace({s: sign * t})
         if half == 0:
@@ -357,10 +353,8 @@ def _prove_by_regions(e: sp.Expr, s: sp.Symbol, depth: int) -> str | None:
         if not _finite_points(half, symbols, 1):
             # nothing defined was found there: neither proved nor harmless
             return None
-        reason = _prove(half, [], depth=depth + 1)
-        if reason is None:
+        if _prove(half, [], depth=depth + 1) is None:
             return None
-        reasons.append(reason)
     if not s.is_nonzero:
         middle = e.xreplace({s: sp.S.Zero})
         if middle.has(sp.nan, sp.zoo, sp.oo, -sp.oo):

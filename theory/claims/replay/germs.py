@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from theory.claims.replay.expansions import Series
 from theory.claims.replay.facts import (
     NEGATIVE,
     NONNEGATIVE,
@@ -274,7 +275,14 @@ def value(germ: Germ, a: Term, other: Term) -> Term | None:
     return other
 
 
-RULES: dict[str, Any] = {f.__name__: f for f in (same, quotient, product, squeezed, value)}
+def expansion(germ: Germ, a: Term, depth: int) -> Term | None:
+    """The limit that an expansion in powers and logarithms shows."""
+    return Series(germ, germ.t, germ.at_infinity, depth).limit(a)
+
+
+RULES: dict[str, Any] = {
+    f.__name__: f for f in (same, quotient, product, squeezed, value, expansion)
+}
 
 
 def moved(e: Term, x: str, to: Term, direction: str, t: str) -> Term:

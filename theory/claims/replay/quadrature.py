@@ -2,7 +2,8 @@ r"""Enclosures of $\int_a^b f\,dx$ in Arb, where nothing but x is open.
 
 Between rational cuts the quadrature of Arb is used, which needs f on complex boxes. What is left at
 an end is bounded: by the length times a bound of |f| there, or by a function M with
-$|f| \le M'$ and a finite limit at the end, so that $|\int_a^c f| \le |M(c) - M(a^+)|$.
+$|f| \le M'$ and a finite limit at the end, so that $|\int_a^c f| \le |M(c) - M(a^+)|$, or by a
+power of the distance to the end. Between the ends there may be other singular points.
 
 References
 ----------
@@ -14,11 +15,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import flint
 from flint import acb, arb, fmpq
 
+from theory.claims.replay.corners import corner_integral
 from theory.claims.replay.germs import approached, is_infinite, moved
 from theory.claims.replay.relations import relation_proved
 from theory.claims.replay.terms import (
@@ -38,6 +41,7 @@ __all__ = ["enclosed_integral", "tail_relations"]
 MAX_BITS = 2_000
 MAX_CUTS = 200
 MAX_EVALUATIONS = 5_000
+MAX_SEGMENTS = 20
 _ENTIRE = ("exp", "sin", "cos", "erf", "erfi", "si", "shi")
 _NAN = acb("nan")
 
@@ -120,6 +124,14 @@ def tail_relations(
 
 def _tail(f: Term, x: str, end: Term, cut: Term, side: int, proof: Mapping[str, Any]) -> arb:
     """A bound of the integral between an end and a cut; side is 1 at the lower end."""
+    if "corner" in proof:
+        delta = number(proof["corner"])
+        demand(delta is not None, "no corner")
+        assert delta is not None
+        size = -side * ball(cut, {}) if is_infinite(end) else side * (ball(cut, {}) - ball(end, {}))
+        small = size * _exact(delta) > 1 if is_infinite(end) else size < _exact(delta)
+        demand(small, "the cut is not in the corner")
+        return corner_integral(f, x, end, "+" if side > 0 else "-", delta)
     there = None if is_infinite(end) else end
     on = [there, cut] if side > 0 else [cut, there]
     given = proof["majorant"]
@@ -139,6 +151,10 @@ def _tail(f: Term, x: str, end: Term, cut: Term, side: int, proof: Mapping[str, 
     v = germ.limit(moved(majorant, x, end, direction, proof["limit"]["name"]))
     demand(v is not None and not is_infinite(v), "the majorant has no finite limit")
     return arb(abs(ball(majorant, {x: ball(cut, {})}) - ball(v, {})).upper())
+
+
+def _exact(q: Fraction) -> arb:
+    return arb(fmpq(q.numerator, q.denominator))
 
 
 def _bound(t: Term, env: Mapping[str, arb]) -> arb:
@@ -165,6 +181,8 @@ def enclosed_integral(f: Term, x: str, places: tuple[Term, ...], proof: Mapping[
     >>> enclosed_integral(["exp", "x"], "x", (0, 1), pieces).overlaps(arb(1).exp() - 1)
     True
     """
+    if "between" in proof:
+        return _in_segments(f, x, places, proof["between"], proof["segments"])
     cuts, bits = proof["cuts"], proof["bits"]
     demand(variables(f) <= {x}, "an open name in the integrand")
     demand(type(bits) is int and 16 <= bits <= MAX_BITS, "no precision")
@@ -191,6 +209,22 @@ def enclosed_integral(f: Term, x: str, places: tuple[Term, ...], proof: Mapping[
         return sign * total
     finally:
         flint.ctx.prec = before
+
+
+def _in_segments(
+    f: Term, x: str, places: tuple[Term, ...], between: Sequence[Term], segments: Sequence[Any]
+) -> arb:
+    """The sum over segments, in each of which the integral exists."""
+    demand(0 < len(between) <= MAX_SEGMENTS, "no points between the ends, or too many")
+    demand(len(segments) == len(between) + 1, "a segment is left out")
+    points = [places[0], *map(written_out, between), places[1]]
+    demand(not any(map(is_infinite, points[1:-1])), "a segment of infinities")
+    ends = list(itertools.pairwise(points))
+    signs = {_oriented(pair)[0] for pair in ends}
+    demand(signs == {_oriented(places)[0]}, "the segments go back and forth")
+    demand(not any("between" in part for part in segments), "segments in segments")
+    parts = (enclosed_integral(f, x, e, part) for e, part in zip(ends, segments, strict=True))
+    return sum(parts, arb(0))
 
 
 def _oriented(places: tuple[Term, ...]) -> tuple[int, Term, Term]:
