@@ -42,8 +42,10 @@ class Outcome:
         return self.ok and self.verdict == "PROVED"
 
     def __str__(self) -> str:
-        if self.ok:
+        if self.ok and (self.verdict != "CHECKED" or self.expected == self.measured):
             return f"{self.verdict}: {self.measured}"
+        if self.ok:
+            return f"CHECKED: measured {self.measured}; expected {self.expected}"
         return f"{self.verdict}: expected {self.expected} but got {self.measured}"
 
 
