@@ -166,7 +166,7 @@ def test_stationarity_holds_in_the_dual_variable() -> None:
     limit = limit_point(model("u**2"), Regression(A, POSITIVE), {"u": [0.3, 0.4, 0.5, 0.2]})
     dual = np.log(limit.x / np.array([0.3, 0.4, 0.5, 0.2]) ** 2) / 4
     np.testing.assert_allclose(dual, A.T @ limit.multipliers, atol=1e-12)
-    # dossier: start (.3, .4, .5, .2)
+    # from the start (.3, .4, .5, .2)
     np.testing.assert_allclose(
         limit.x, [0.221918743880, 0.507903493719, 0.052935472998, 0.230419483359], atol=1e-12
     )

@@ -1,7 +1,7 @@
 r"""Inverse design: from a wanted potential to a parametrization that induces it.
 
 $F''(\rho(\theta))\,\rho'(\theta)^2 = 1$ says that $\theta = U(x) := \int\sqrt{F''}\,dx$, so
-$\rho = U^{-1}$ (dossier statement B-T5, cf. H.-H. Chou, J. Maly, D. Stöger, arXiv 2308.04921).
+$\rho = U^{-1}$ (cf. H.-H. Chou, J. Maly, D. Stöger, arXiv 2308.04921).
 Where the inverse does not close, $x = s$, $\theta = U(s)$ is the exact parametric answer.
 Potentials such as hyperbolic entropy that no elementary single function gives may come from a
 difference $x = \rho(u) - \rho(v)$: when the inverse mirror map splits as

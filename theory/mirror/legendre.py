@@ -2,7 +2,7 @@ r"""The ends of the dual curve: domain of $\xi$, reachable x, Legendre type, fin
 
 At a finite end of the reachable interval the potential is essentially smooth exactly when $\xi$
 is infinite there ($|F'| = \infty$). Otherwise the flow can arrive at the end in finite time, and
-targets beyond it are not reached (dossier statement B-T3, cf. H.-H. Chou, J. Maly, D. Stöger,
+targets beyond it are not reached (cf. H.-H. Chou, J. Maly, D. Stöger,
 arXiv 2308.04921).
 """
 

@@ -26,7 +26,7 @@ def planted(n: int, rank: int, seen: int, seed: int) -> tuple[np.ndarray, np.nda
     return M.reshape(n, n), W
 
 
-# measured in the dossier for n = 30, rank 2, 300 entries, seed 0, with another program
+# measured with another program for n = 30, rank 2, 300 entries, seed 0
 FIGURES = {
     "ratio": ({"steps": 10_000}, 2e-6, 2.03), "nuclear": ({}, 1.6e-3, 2.08),
     "deep": ({}, 4e-5, 1.99), "depth 2": ({"depth": 2}, 1.6e-2, 2.72),

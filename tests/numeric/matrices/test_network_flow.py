@@ -130,7 +130,7 @@ def test_greedy_algorithm_gives_the_plateaus_of_a_deep_network_on_observed_entri
     M[seen] = W.ravel()[seen]
     C = th.MatrixLoss(M.reshape(10, 10))
     stages = th.greedy_low_rank(C)
-    # the figures of the dossier, measured there with another program
+    # figures that were measured with another program
     assert [s.loss for s in stages] == pytest.approx([38.0992, 9.95837, 1.81540, 0], abs=1e-4)
     network = th.LinearNetwork([10, 50, 50, 10])
     run = network.integrate(C, network.start(exponent=3.0, seed=1), rtol=1e-8)
