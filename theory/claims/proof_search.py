@@ -36,6 +36,7 @@ from theory.claims.replay.terms import (
     variables,
     written_out,
 )
+from theory.claims.symbolic import expression_of
 from theory.errors import TheoryError
 from theory.exact.budget import spent
 from theory.exact.guard import proposal
@@ -521,7 +522,7 @@ def _sum_of_squares(t: Term) -> Term | None:
     """The term in factors, or a quadratic polynomial as a sum of squares."""
     names = {x: sp.Symbol(x, real=True) for x in variables(t)}
     try:
-        e = _expression(t, names)
+        e = expression_of(t, names)
     except (KeyError, ValueError):
         return None
     symbols = sorted(e.free_symbols, key=str)
@@ -574,7 +575,7 @@ def _pivoted(t: Term, form: list[str]) -> Term | None:
     """A form of degree two in some names, by completing one square after the other."""
     names = {x: sp.Symbol(x, real=True) for x in variables(t)}
     try:
-        e = _expression(t, names)
+        e = expression_of(t, names)
     except (KeyError, ValueError, AttributeError):
         return None
     d = [names[x] for x in form]
@@ -599,15 +600,3 @@ def _squares(e: sp.Expr, d: list[sp.Symbol]) -> Term | None:
         matrix = matrix - pivot * sp.Matrix(row) * sp.Matrix(row).T
         matrix = matrix.applyfunc(lambda a: sp.factor(sp.together(sp.expand(a))))
     return written_out(add(*parts)) if parts else 0
-
-
-def _expression(t: Term, names: Mapping[str, sp.Symbol]) -> sp.Expr:
-    """The term as an expression of SymPy: a hint only."""
-    q = number(t)
-    if q is not None:
-        return sp.Rational(q.numerator, q.denominator)
-    if isinstance(t, str):
-        return sp.pi if t == "pi" else names[t]
-    args = [_expression(a, names) for a in t[1:]]
-    made = {"+": sp.Add, "*": sp.Mul, "^": sp.Pow}.get(t[0]) or getattr(sp, t[0])
-    return made(*args)

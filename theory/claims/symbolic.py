@@ -9,7 +9,7 @@ import sympy as sp
 
 from theory.claims.replay.terms import Term, number, variables
 
-__all__ = ["symbolic"]
+__all__ = ["expression_of", "symbolic"]
 
 
 def symbolic(t: Term, ranges: Mapping[str, Any]) -> sp.Expr | None:
@@ -25,17 +25,18 @@ def symbolic(t: Term, ranges: Mapping[str, Any]) -> sp.Expr | None:
         else:
             names[x] = sp.Symbol(x, real=True)
     try:
-        return _expression(t, names)
+        return expression_of(t, names)
     except (AttributeError, ValueError, TypeError, KeyError, ZeroDivisionError):
         return None
 
 
-def _expression(t: Term, names: Mapping[str, sp.Symbol]) -> sp.Expr:
+def expression_of(t: Term, names: Mapping[str, sp.Symbol]) -> sp.Expr:
+    """The term as an expression of SymPy, in symbols by their names: a hint only."""
     q = number(t)
     if q is not None:
         return sp.Rational(q.numerator, q.denominator)
     if isinstance(t, str):
         return sp.pi if t == "pi" else names[t]
-    args = [_expression(a, names) for a in t[1:]]
+    args = [expression_of(a, names) for a in t[1:]]
     made = {"+": sp.Add, "*": sp.Mul, "^": sp.Pow}.get(t[0]) or getattr(sp, t[0])
     return made(*args)
