@@ -11,16 +11,23 @@ __all__ = ["exactly", "fails", "holds", "refused"]
 
 
 def holds(*objects: Any) -> Outcome:
-    """Every certified step of the derivation of each object is proved."""
-    claims = []
+    """Every certified step of the derivation of each object is proved.
+
+    It is a proof only where every step is certified; what stands in words is named.
+    """
+    claims, in_words = [], []
     for thing in objects:
         derivation = thing if isinstance(thing, th.Derivation) else thing.derivation
         bad = [str(c) for c in derivation.certificates if not c.proved]
-        if bad or not derivation.proved:
+        if bad or not derivation.identities_proved:
             return Outcome("FAILED", "; ".join(bad) or "no certificate", derivation.title, False)
         claims.append(derivation.title)
+        in_words += [t for t in derivation.in_words if t not in in_words]
     text = "; ".join(claims)
-    return Outcome("PROVED", text, text, True)
+    if not in_words:
+        return Outcome("PROVED", text, text, True)
+    shown = f"identities of {text} proved; in words: {', '.join(in_words)}"
+    return Outcome("CHECKED", shown, shown, True)
 
 
 def exactly(measured: Any, expected: Any, what: str = "") -> Outcome:

@@ -6,6 +6,8 @@ import importlib
 
 import pytest
 
+import theory as th
+from proofs_checks.derived import holds
 from proofs_checks.statement import Outcome, Statement, identities, numbers
 
 PAPERS = [
@@ -56,6 +58,13 @@ def test_names_of_statements_are_distinct() -> None:
 def test_wrong_statement_is_caught(outcome: Outcome) -> None:
     assert not outcome.ok
     assert outcome.verdict == "FAILED"
+
+
+def test_a_derivation_with_steps_in_words_is_no_proof() -> None:
+    outcome = holds(th.networks.schatten([2, 1], 3))
+    assert outcome.ok
+    assert not outcome.proved
+    assert "Horn" in outcome.measured
 
 
 def test_agreement_of_numbers_is_no_proof() -> None:

@@ -15,10 +15,16 @@ def test_steps_are_numbered_in_order():
     assert derivation.certificates == (YES,)
 
 
-def test_a_derivation_is_proved_when_every_certificate_is():
-    assert numbered("T", [("a", [], "r", YES)]).proved
-    assert not numbered("T", [("a", [], "r", YES), ("b", [], "r", PERHAPS)]).proved
+def test_identities_are_proved_when_every_certificate_is():
+    assert numbered("T", [("a", [], "r", YES)]).identities_proved
+    assert not numbered("T", [("a", [], "r", YES), ("b", [], "r", PERHAPS)]).identities_proved
 
 
-def test_a_derivation_without_certificates_is_not_proved():
-    assert not numbered("T", [("a", [], "r", None)]).proved
+def test_a_derivation_without_certificates_has_none_proved():
+    assert not numbered("T", [("a", [], "r", None)]).identities_proved
+
+
+def test_steps_in_words_are_named():
+    derivation = numbered("T", [("a", [], "r", YES), ("recalled", [], "r", None)])
+    assert derivation.identities_proved
+    assert derivation.in_words == ("recalled",)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import theory as th
 from theory.errors import AssumptionError, DataError, FormulaError, ShapeError, TooLarge
+from theory.exact.zero import is_zero
 from theory.networks import critical_points, thresholds
 from theory.networks.critical_check import check_inertia, inertia
 
@@ -23,7 +24,7 @@ from theory.networks.critical_check import check_inertia, inertia
 @pytest.mark.parametrize("depth", [2, 3, 4, 5, 9, "L"])
 @pytest.mark.parametrize("lam", ["lam", sp.Rational(2, 7), sp.sqrt(2)], ids=str)
 def test_thresholds_are_proved(depth, lam):
-    assert thresholds(depth, lam).proved
+    assert thresholds(depth, lam).identities_proved
 
 
 @pytest.mark.parametrize("depth", [3, "L"])
@@ -31,7 +32,7 @@ def test_thresholds_are_proved(depth, lam):
 def test_a_wrong_threshold_is_not_proved(depth, name):
     t = thresholds(depth)
     wrong = dataclasses.replace(t, **{name: getattr(t, name) * (1 + sp.Rational(1, 10**12))})
-    assert not wrong.proved
+    assert not wrong.identities_proved
 
 
 @pytest.mark.parametrize("depth", [3, 4, 6, 11])
@@ -57,8 +58,8 @@ def test_thresholds_agree_with_numpy_roots_and_values(depth):
 def test_three_layers_have_the_thresholds_of_the_quartic():
     lam = sp.Symbol("lam", positive=True)
     t = thresholds(3, lam)
-    assert sp.simplify(t.critical - 4 * (2 * lam / 3) ** sp.Rational(3, 4)) == 0
-    assert sp.simplify(t.optimal - 2 * (2 * lam) ** sp.Rational(3, 4)) == 0
+    assert is_zero(t.critical - 4 * (2 * lam / 3) ** sp.Rational(3, 4)).proved
+    assert is_zero(t.optimal - 2 * (2 * lam) ** sp.Rational(3, 4)).proved
 
 
 def test_a_symbolic_depth_gives_the_integer_ones():
@@ -230,7 +231,7 @@ def test_small_root_of_a_tiny_decay_is_separated():
 
 def test_derivation_is_proved():
     for depth in (2, 3, 7):
-        assert critical_points([1], 1, depth=depth).derivation.proved
+        assert critical_points([1], 1, depth=depth).derivation.identities_proved
 
 
 @pytest.mark.parametrize(

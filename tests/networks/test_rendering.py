@@ -45,7 +45,7 @@ def test_result_renders_itself(name):
         assert latex.count("{") == latex.count("}")
     if hasattr(result, "derivation"):
         derivation = result.derivation
-        assert derivation.proved
+        assert derivation.identities_proved
         assert f"\n{len(derivation.steps)}. " in str(derivation)
         document = derivation.to_latex(document=True)
         assert document.count("{") == document.count("}")

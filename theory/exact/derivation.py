@@ -71,10 +71,18 @@ class Derivation:
         return tuple(s.certificate for s in self.steps if s.certificate is not None)
 
     @property
-    def proved(self) -> bool:
-        """Whether every step with a certificate is proved, and there is one."""
+    def identities_proved(self) -> bool:
+        """Whether every step with a certificate is proved, and there is one.
+
+        It says nothing about the steps `in_words`.
+        """
         found = self.certificates
         return bool(found) and all(c.proved for c in found)
+
+    @property
+    def in_words(self) -> tuple[str, ...]:
+        """The titles of the steps that have a reason but no certificate."""
+        return tuple(s.title for s in self.steps if s.certificate is None)
 
     def __str__(self) -> str:
         return "\n\n".join([self.title, *map(str, self.steps)])

@@ -247,5 +247,5 @@ def fresh_symbol(name: str, *expressions: Any, **assumptions: bool) -> sp.Symbol
     >>> fresh_symbol("t", sp.Symbol("t")) == sp.Symbol("t")
     False
     """
-    taken = {f.name for e in expressions for f in sp.sympify(e).free_symbols}
+    taken = {f.name for e in expressions for f in sp.sympify(e, strict=True).free_symbols}
     return sp.Dummy(name, **assumptions) if name in taken else sp.Symbol(name, **assumptions)

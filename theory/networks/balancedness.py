@@ -11,6 +11,7 @@ import sympy as sp
 
 from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.markup import latex_of
+from theory.exact.verdict import Certificate
 from theory.networks.arguments import Depth, fresh_symbol, read_decay, read_depth
 from theory.networks.certify import certify_zero
 from theory.networks.free_algebra import Letters
@@ -77,7 +78,7 @@ def balancedness(depth: Any = "L", lam: Any = 0) -> Balancedness:
     >>> print(balancedness())
     -W_l*W_l.T + W_{l+1}.T*W_{l+1} is constant
     >>> law = balancedness(3, "lam")
-    >>> law.factor, law.derivation.proved
+    >>> law.factor, law.derivation.identities_proved
     (exp(-4*lam*t), True)
 
     References
@@ -137,7 +138,7 @@ def _steps(law: Balancedness) -> Iterator[RawStep]:
     )
 
 
-def _in_entries() -> Any:
+def _in_entries() -> Certificate:
     lam = sp.Symbol("lam")
     shapes = [(2, 2), (2, 2), (1, 2)]
     layers = [sp.Matrix(r, c, sp.symbols(f"w{k}_0:{r * c}")) for k, (r, c) in enumerate(shapes)]

@@ -37,13 +37,13 @@ class ModeEquation:
     @property
     def rate(self) -> sp.Expr:
         r"""$\dot a = L a^{2-2/L}(s - a) - 2\lambda L a$."""
-        L, a = sp.sympify(self.depth), self.a
+        L, a = sp.sympify(self.depth, strict=True), self.a
         return L * a ** (2 - 2 / L) * (self.s - a) - 2 * self.lam * L * a
 
     @property
     def layer_rate(self) -> sp.Expr:
         r"""$\dot x = x^{L-1}(s - x^L) - 2\lambda x$."""
-        L, x = sp.sympify(self.depth), self.x
+        L, x = sp.sympify(self.depth, strict=True), self.x
         return x ** (L - 1) * (self.s - x**L) - 2 * self.lam * x
 
     @cached_property
@@ -88,7 +88,7 @@ def mode_equation(depth: Any = "L", s: Any = "s", lam: Any = 0) -> ModeEquation:
 
 def _steps(mode: ModeEquation) -> Iterator[RawStep]:
     x, s = mode.x, mode.s
-    L = sp.sympify(mode.depth)
+    L = sp.sympify(mode.depth, strict=True)
     # the layers of an aligned chain are diagonal; n of the L factors are singled out
     w, rest = sp.symbols("w rest", positive=True)
     loss = (w * rest - s) ** 2 / 2 + mode.lam * w**2

@@ -86,7 +86,7 @@ class ModeTime:
         >>> mode_time(2, 1).between(0.25, 0.75).evalf(6)
         1.09861
         """
-        L = sp.sympify(self.depth)
+        L = sp.sympify(self.depth, strict=True)
         values = []
         for name, given in (("start", start), ("end", end)):
             a = read_positive(given, name)
@@ -111,7 +111,7 @@ class ModeTime:
         """
         if (isinstance(self.depth, int) and self.depth <= 2) or self.s == 0:
             raise DomainError("The escape time is a power for depths above 2 and s > 0 only.")
-        L = sp.sympify(self.depth)
+        L = sp.sympify(self.depth, strict=True)
         return self.x ** (2 - L) / ((L - 2) * self.s)
 
     @cached_property
@@ -162,10 +162,10 @@ def mode_time(
     target = read_decay(s, "s")
     x = fresh_symbol("x", L, target, positive=True)
     if target == 0:
-        power = x ** (2 - 2 * sp.sympify(L)) / (2 * sp.sympify(L) - 2) if L != 1 else -sp.log(x)
-        proof = certify_zero(
-            "F' = 1/x'", sp.diff(power, x) + x ** (1 - 2 * sp.sympify(L)), ranges=above_two(L)
-        )
+        n = sp.sympify(L, strict=True)
+        power = x ** (2 - 2 * n) / (2 * n - 2) if L != 1 else -sp.log(x)
+        slope = sp.diff(power, x) + x ** (1 - 2 * n)
+        proof = certify_zero("F' = 1/x'", slope, ranges=above_two(L))
         return ModeTime(L, target, True, x, power, (proof,), True)
     if target.is_positive is not True:
         raise AssumptionError(f"Expected s > 0 or s = 0 but got s = {s!r}.")
@@ -197,7 +197,7 @@ def _elementary(L: int, x: sp.Symbol, above: bool) -> tuple[sp.Expr, Certificate
 
 
 def _hypergeometric(L: Depth, s: sp.Expr, x: sp.Symbol, above: bool) -> ModeTime:
-    n = sp.sympify(L)
+    n = sp.sympify(L, strict=True)
     if above:
         z, b = s / x**n, (2 * n - 2) / n
         front = x ** (2 - 2 * n) / (2 * n - 2)
@@ -223,7 +223,7 @@ def _hypergeometric(L: Depth, s: sp.Expr, x: sp.Symbol, above: bool) -> ModeTime
 
 
 def _steps(time: ModeTime) -> Iterator[RawStep]:
-    L, x = sp.sympify(time.depth), time.x
+    L, x = sp.sympify(time.depth, strict=True), time.x
     integrand = 1 / (x ** (L - 1) * (time.s - x**L))
     yield (
         "Separation of variables",

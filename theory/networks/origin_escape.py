@@ -51,7 +51,7 @@ class OriginEscape:
     @property
     def speed(self) -> sp.Expr:
         r"""$s^* = L^{-L/2}s_1$, the largest decrease of the leading term on the unit sphere."""
-        L = sp.sympify(self.depth)
+        L = sp.sympify(self.depth, strict=True)
         return self.s1 * L ** (-L / 2)
 
     @property
@@ -60,7 +60,7 @@ class OriginEscape:
 
         Both to leading order in $\theta$: for the flow of the term of degree L.
         """
-        L = sp.sympify(self.depth)
+        L = sp.sympify(self.depth, strict=True)
         if self.depth == 2:
             return self.r0 * sp.exp(self.s1 * self.t)
         return self.inside ** (-1 / (L - 2))
@@ -68,7 +68,7 @@ class OriginEscape:
     @property
     def inside(self) -> sp.Expr:
         r"""$r^{2-L}$, which falls linearly to zero."""
-        L = sp.sympify(self.depth)
+        L = sp.sympify(self.depth, strict=True)
         return self.r0 ** (2 - L) - L * (L - 2) * self.speed * self.t
 
     @property
@@ -82,7 +82,7 @@ class OriginEscape:
         """
         if self.depth == 2:
             raise DomainError("Two layers grow like exp(s_1 t), which has no escape time.")
-        L = sp.sympify(self.depth)
+        L = sp.sympify(self.depth, strict=True)
         return sp.powsimp(self.r0 ** (2 - L) / (L * (L - 2) * self.speed))
 
     @property
@@ -126,7 +126,7 @@ def origin_escape(depth: Any = "L", s1: Any = "s_1", r0: Any = "r_0") -> OriginE
     r_0*exp(s_1*t)
     >>> origin_escape(3, 4, sp.Rational(1, 10)).time.evalf(6)
     4.33013
-    >>> origin_escape().derivation.proved
+    >>> origin_escape().derivation.identities_proved
     True
 
     References
@@ -179,7 +179,7 @@ def escape_direction(
 
 
 def _steps(escape: OriginEscape) -> Iterator[RawStep]:
-    L = sp.sympify(escape.depth)
+    L = sp.sympify(escape.depth, strict=True)
     r, t = sp.Symbol("r", positive=True), escape.t
     yield (
         "Leading term",

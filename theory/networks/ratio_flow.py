@@ -16,6 +16,7 @@ import sympy as sp
 from theory.errors import DomainError
 from theory.exact.antiderivative import antiderivative
 from theory.exact.derivation import Derivation, RawStep, numbered
+from theory.exact.initial_data import read_exact
 from theory.exact.markup import latex_of
 from theory.exact.verdict import Certificate, Status, Verdict
 from theory.networks.arguments import exact_sign, read_positive, read_spectrum
@@ -58,7 +59,7 @@ class RatioPhase:
         k, f = self.rank, _norm(values)
         nu = sp.Add(*values)
         c = sp.atanh(nu / (f * sp.sqrt(k)))
-        now = c - self.lam * sp.sqrt(k) / f**2 * (sp.sympify(t) - self.start)
+        now = c - self.lam * sp.sqrt(k) / f**2 * (read_exact(t, "t") - self.start)
         mean, factor = f * sp.tanh(now) / sp.sqrt(k), sp.cosh(c) / sp.cosh(now)
         return tuple(mean + (v - nu / k) * factor if v != 0 else sp.S.Zero for v in values)
 
@@ -117,7 +118,7 @@ class RatioFlow:
         >>> [v.evalf(6) for v in ratio_flow([3, 2, 1], 1).at(2)]
         [3.15452, 1.90349, 0.652466]
         """
-        time = sp.sympify(read_positive(t, "t")) if t != 0 else sp.S.Zero
+        time = read_positive(t, "t") if t != 0 else sp.S.Zero
         if time.free_symbols or self.lam.free_symbols:
             raise DomainError(
                 "Expected numbers t and lam; a phase has the formula in symbols, phases[0].at(t)."

@@ -133,7 +133,7 @@ def ratio_penalty(singular_values: Any) -> RatioPenalty:
     (3*sqrt(5)/5, 5/3, (1, -1, 0))
     >>> penalty.gradient
     (-sqrt(5)/25, 2*sqrt(5)/25, 0)
-    >>> penalty.derivation.proved
+    >>> penalty.derivation.identities_proved
     True
 
     References

@@ -45,7 +45,7 @@ class Schatten:
     @property
     def value(self) -> sp.Expr:
         r"""$L\sum_i\sigma_i^{2/L}$, the 2/L-th power of the Schatten quasi-norm times L."""
-        L = sp.sympify(self.depth)
+        L = sp.sympify(self.depth, strict=True)
         return L * sp.Add(*(v ** (2 / L) for v in self.singular_values if v != 0))
 
     @property
@@ -201,7 +201,7 @@ def _orthonormal(columns: Any, name: str, count: int) -> sp.Matrix:
 
 
 def _steps(identity: Schatten) -> Iterator[RawStep]:
-    L = sp.sympify(identity.depth)
+    L = sp.sympify(identity.depth, strict=True)
     sigma = sp.Symbol("sigma", positive=True)
     n = sp.Dummy("n", positive=True)
     each = sigma ** (1 / n)

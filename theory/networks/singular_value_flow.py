@@ -45,7 +45,7 @@ class SingularValueFlow:
     @property
     def rate(self) -> sp.Expr:
         r"""The right-hand side of $\dot\sigma$."""
-        L, v, f = sp.sympify(self.depth), self.sigma, self.frobenius
+        L, v, f = sp.sympify(self.depth, strict=True), self.sigma, self.frobenius
         pull = self.slope + self.ratio / f * (1 - self.nuclear * v / f**2)
         return -L * v ** (2 - 2 / L) * pull - 2 * self.lam * L * v
 
@@ -56,7 +56,7 @@ class SingularValueFlow:
             f"A' = -sum_{{j=1..{self.depth}}} (A A^T)^(({self.depth}-j)/{self.depth}) G "
             f"(A^T A)^((j-1)/{self.depth})"
         )
-        decay = 2 * self.lam * sp.sympify(self.depth)
+        decay = 2 * self.lam * sp.sympify(self.depth, strict=True)
         text = text if decay == 0 else f"{text} - {decay}*A"
         return text if self.ratio == 0 else f"{text}, G = grad C + {self.ratio}*grad R"
 
@@ -93,7 +93,7 @@ def singular_value_flow(depth: Any = "L", lam: Any = 0, ratio: Any = 0) -> Singu
     dsigma/dt = -2*g*sigma
     >>> singular_value_flow("L").rate
     -L*g*sigma**(2 - 2/L)
-    >>> singular_value_flow("L", lam="lam", ratio="mu").derivation.proved
+    >>> singular_value_flow("L", lam="lam", ratio="mu").derivation.identities_proved
     True
 
     References
@@ -116,7 +116,7 @@ def singular_value_flow(depth: Any = "L", lam: Any = 0, ratio: Any = 0) -> Singu
 
 
 def _steps(flow: SingularValueFlow) -> Iterator[RawStep]:
-    L, j = sp.sympify(flow.depth), sp.Symbol("j", positive=True)
+    L, j = sp.sympify(flow.depth, strict=True), sp.Symbol("j", positive=True)
     v = flow.sigma
     letters = Letters("V X")
     V, X, T = letters["V"], letters["X"], letters.transpose

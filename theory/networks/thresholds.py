@@ -53,7 +53,7 @@ class Thresholds:
     @property
     def ratio(self) -> sp.Expr:
         r"""$s_c/s_g = 2L^{-L/(2L-2)}$, whatever the decay."""
-        L = sp.sympify(self.depth)
+        L = sp.sympify(self.depth, strict=True)
         return 2 * L ** (-L / (2 * L - 2))
 
     @property
@@ -67,9 +67,9 @@ class Thresholds:
         return numbered(f"Thresholds of a mode at depth {self.depth}", _steps(self))
 
     @property
-    def proved(self) -> bool:
+    def identities_proved(self) -> bool:
         """Whether every step with an identity is proved."""
-        return self.derivation.proved
+        return self.derivation.identities_proved
 
     def __str__(self) -> str:
         return f"s_c = {self.critical}, s_g = {self.optimal}"
@@ -106,7 +106,7 @@ def thresholds(depth: Any = "L", lam: Any = "lam") -> Thresholds:
     >>> t = thresholds(3, sp.Rational(1, 10))
     >>> t.critical.evalf(6), t.optimal.evalf(6)
     (0.524797, 0.598140)
-    >>> thresholds().proved
+    >>> thresholds().identities_proved
     True
 
     References
@@ -138,7 +138,7 @@ def _excess(L: Depth) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
 
 def _steps(t: Thresholds) -> Iterator[RawStep]:
     x, s = sp.symbols("x s", positive=True)
-    L = sp.sympify(t.depth)
+    L = sp.sympify(t.depth, strict=True)
     g = x ** (2 * L - 2) - s * x ** (L - 2) + 2 * t.lam
     p, _ = _excess(t.depth)
     q = p + 2

@@ -137,7 +137,7 @@ def two_layer_solution(
     >>> solution.product(50.0).round(4) + 0.0
     array([[1., 0.],
            [0., 0.]])
-    >>> solution.derivation.proved
+    >>> solution.derivation.identities_proved
     True
 
     References
