@@ -23,6 +23,7 @@ import numpy as np
 
 import theory as th
 from benchmarks.harness import rounds
+from proofs_checks.zhao2022_completion import planted
 
 SIZE, RANK, SEEN = 100, 5, 2000
 METHODS: dict[str, tuple[str, dict[str, object]]] = {
@@ -39,18 +40,6 @@ MEASURED = {
     "depth 2, GroupRMSprop": (0.0518,),
     "least nuclear norm": (0.0423, 0.0596, 0.0558),
 }
-
-
-def planted(seen: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The observed matrix, NaN elsewhere, and the whole one."""
-    rng = np.random.default_rng(seed)
-    U, V = rng.standard_normal((SIZE, RANK)), rng.standard_normal((SIZE, RANK))
-    W = U @ V.T / np.sqrt(RANK)
-    W *= SIZE / np.linalg.norm(W)
-    M = np.full(SIZE * SIZE, np.nan)
-    places = rng.permutation(SIZE * SIZE)[:seen]
-    M[places] = W.ravel()[places]
-    return M.reshape(SIZE, SIZE), W
 
 
 def bare_loop(M: np.ndarray, seed: int, steps: int = 5000) -> np.ndarray:
@@ -76,7 +65,7 @@ def methods_on_planted(lines: list[str]) -> None:
     for name, (method, options) in METHODS.items():
         errors, ranks, seconds = [], [], []
         for seed in range(3):
-            M, W = planted(SEEN, seed)
+            M, W = planted(SIZE, RANK, SEEN, seed)
             given = dict(options)
             if method in ("ratio", "deep"):
                 given["seed"] = seed + 1
@@ -95,7 +84,7 @@ def methods_on_planted(lines: list[str]) -> None:
 
 
 def time_of_a_step(lines: list[str]) -> None:
-    M, _ = planted(SEEN, 0)
+    M, _ = planted(SIZE, RANK, SEEN, 0)
     sides: dict[str, Callable[[], object]] = {
         "ours": lambda: th.complete(M, "ratio", steps=1000, seed=1),
         "loop": lambda: bare_loop(M, 1, 1000),
@@ -118,7 +107,7 @@ def sweep_of_observations(lines: list[str], path: Path) -> None:
     lines += ["| entries | " + " | ".join(names) + " |", "|" + " --- |" * (1 + len(names))]
     errors: dict[str, list[float]] = {name: [] for name in names}
     for seen in counts:
-        M, W = planted(seen, 0)
+        M, W = planted(SIZE, RANK, seen, 0)
         for name in names:
             method, options = METHODS[name]
             given = {"seed": 1} if method in ("ratio", "deep") else {}

@@ -39,11 +39,13 @@ def run_completions(
     quiet: bool,
 ) -> dict[str, Any]:
     """Every method on one split, as plain data; the first is written to `output`."""
-    matrix = read_ratings(path).matrix if ratings else read_incomplete(path)
-    if densest is not None:
-        if not ratings:
-            raise DomainError("Expected --densest together with --ratings.")
-        matrix = read_ratings(path).densest(*densest).matrix
+    if ratings:
+        found = read_ratings(path)
+        matrix = (found if densest is None else found.densest(*densest)).matrix
+    elif densest is None:
+        matrix = read_incomplete(path)
+    else:
+        raise DomainError("Expected --densest together with --ratings.")
     train, test = (matrix, None) if holdout == 0 else hold_out(matrix, holdout, seed)
     rows = []
     for i, method in enumerate(methods or ("ratio",)):
@@ -51,15 +53,15 @@ def run_completions(
             # the message says the same
             warnings.simplefilter("ignore", CompletionWarning)
             given = options if len(methods) < 2 else {}
-            found = complete(
+            filled = complete(
                 train, method, center=center, clip=clip, test=test, progress=tell, **given
             )
         if i == 0 and output is not None:
-            _write(output, found.matrix)
+            _write(output, filled.matrix)
         rows.append({
-            "method": method, "train_rmse": found.train_error, "test_rmse": found.test_error,
-            "effective_rank": found.effective_rank, "success": found.success,
-            "message": found.message,
+            "method": method, "train_rmse": filled.train_error, "test_rmse": filled.test_error,
+            "effective_rank": filled.effective_rank, "success": filled.success,
+            "message": filled.message,
         })  # fmt: skip
     return {
         "shape": list(matrix.shape),

@@ -213,7 +213,8 @@ def solve_scales(
     """
     scale = scales[0]
     wanted = float(np.linalg.norm(target))
-    begin, _, _ = mapping.at(np.zeros(A.shape[1]), scale)
+    with np.errstate(all="ignore"):
+        begin, _, _ = mapping.at(np.zeros(A.shape[1]), scale)
     there = float(np.linalg.norm(magnitude(A, begin)))
     # a start that is not small next to the target needs no larger one on the way
     largest = float(np.max(np.abs(mapping.theta0)))

@@ -49,6 +49,17 @@ class Optimizer(Protocol):
         ...
 
 
+class _Adaptive:
+    """What optimizers have in common whose steps are no sums of gradients: they follow no flow."""
+
+    @property
+    def time_step(self) -> float:
+        return np.nan
+
+    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
+        return np.full_like(g, np.nan), memory
+
+
 @dataclass(frozen=True)
 class GradientDescent:
     r"""$\theta \leftarrow \theta - \eta g$.
@@ -138,7 +149,7 @@ class Momentum:
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(_Adaptive):
     r"""Adam with bias correction: $-\eta\,\hat m/(\sqrt{\hat v} + \epsilon)$.
 
     Parameters
@@ -166,13 +177,6 @@ class Adam:
     def name(self) -> str:
         return "Adam"
 
-    @property
-    def time_step(self) -> float:
-        return np.nan
-
-    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
-        return np.full_like(g, np.nan), memory
-
     def begin(self, theta: Array) -> State:
         return np.zeros_like(theta), np.zeros_like(theta), np.zeros(())
 
@@ -186,7 +190,7 @@ class Adam:
 
 
 @dataclass(frozen=True)
-class RMSprop:
+class RMSprop(_Adaptive):
     r"""$v \leftarrow \beta v + (1 - \beta)g^2$, step $-\eta\,g/(\sqrt v + \epsilon)$.
 
     Parameters
@@ -218,13 +222,6 @@ class RMSprop:
     def name(self) -> str:
         return "RMSprop"
 
-    @property
-    def time_step(self) -> float:
-        return np.nan
-
-    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
-        return np.full_like(g, np.nan), memory
-
     def begin(self, theta: Array) -> State:
         return (np.zeros_like(theta),)
 
@@ -234,7 +231,7 @@ class RMSprop:
 
 
 @dataclass(frozen=True)
-class GroupRMSprop:
+class GroupRMSprop(_Adaptive):
     r"""RMSprop with one $v$, of $\|g\|^2$, for all parameters, with bias correction.
 
     The steps have about the length $\eta$ and the direction of the gradient: the run goes along the
@@ -275,13 +272,6 @@ class GroupRMSprop:
     def name(self) -> str:
         return "GroupRMSprop"
 
-    @property
-    def time_step(self) -> float:
-        return np.nan
-
-    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
-        return np.full_like(g, np.nan), memory
-
     def begin(self, theta: Array) -> State:
         return np.zeros(()), np.zeros(())
 
@@ -294,7 +284,7 @@ class GroupRMSprop:
 
 
 @dataclass(frozen=True)
-class Adagrad:
+class Adagrad(_Adaptive):
     r"""$v \leftarrow v + g^2$, step $-\eta\,g/(\sqrt v + \epsilon)$.
 
     Parameters
@@ -322,13 +312,6 @@ class Adagrad:
     @property
     def name(self) -> str:
         return "Adagrad"
-
-    @property
-    def time_step(self) -> float:
-        return np.nan
-
-    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
-        return np.full_like(g, np.nan), memory
 
     def begin(self, theta: Array) -> State:
         return (np.zeros_like(theta),)

@@ -10,21 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import theory as th
+from proofs_checks.zhao2022_completion import planted
 from theory.errors import DataError, DomainError, ShapeError
 from theory.numeric.matrices.completion import CompletionWarning
-
-
-def planted(n: int, rank: int, seen: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Entries of mean square one, NaN where they are not observed; and all of them."""
-    rng = np.random.default_rng(seed)
-    U, V = rng.standard_normal((n, rank)), rng.standard_normal((n, rank))
-    W = U @ V.T / np.sqrt(rank)
-    W *= n / np.linalg.norm(W)
-    M = np.full(n * n, np.nan)
-    places = rng.permutation(n * n)[:seen]
-    M[places] = W.ravel()[places]
-    return M.reshape(n, n), W
-
 
 # measured with another program for n = 30, rank 2, 300 entries, seed 0
 FIGURES = {

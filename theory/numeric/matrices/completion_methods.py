@@ -101,20 +101,21 @@ def _part(run: NetworkDescent) -> Part:
     )  # fmt: skip
 
 
+def _budget(options: dict[str, Any], steps: int) -> tuple[int, float]:
+    return whole("steps", options.get("steps", steps)), positive("tol", options.get("tol", 1e-5))
+
+
 def nuclear(
     M: Array, scale: float, held: Array | None, records: int,
     progress: Callable[[int], None] | None, options: dict[str, Any],
 ) -> Part:  # fmt: skip
     r"""ADMM with $X$ of least nuclear norm, $Z = M$ on $\Omega$, and the scaled dual U."""
-    steps, tol = (
-        whole("steps", options.get("steps", 5000)),
-        positive("tol", options.get("tol", 1e-5)),
-    )
+    steps, tol = _budget(options, 5000)
     seen = ~np.isnan(M)
     filled = np.where(seen, M, 0.0)
     threshold = 0.03 * float(np.linalg.norm(filled, 2)) / float(np.mean(seen))
     Z, U = filled.copy(), np.zeros(M.shape)
-    X, gap, k = Z, np.inf, 0
+    X, gap, k, done = Z, np.inf, 0, False
     trace = _Trace(M, held, records, steps, progress)
     for k in range(1, steps + 1):
         X = soft_threshold(Z - U, threshold)
@@ -128,7 +129,7 @@ def nuclear(
         if done:
             break
     return trace.part(
-        X, gap <= tol,
+        X, done,
         f"The nuclear norm is least up to a relative duality gap of {gap:.1e} after {k} steps.",
     )  # fmt: skip
 
@@ -148,10 +149,7 @@ def soft_impute(
     M: Array, scale: float, held: Array | None, records: int,
     progress: Callable[[int], None] | None, options: dict[str, Any],
 ) -> Part:  # fmt: skip
-    steps, tol = (
-        whole("steps", options.get("steps", 1000)),
-        positive("tol", options.get("tol", 1e-5)),
-    )
+    steps, tol = _budget(options, 1000)
     note = ""
     if options.get("strength") is None:
         strength, note = _chosen_strength(M, steps, tol, options.get("seed", 0))
