@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.interpolate import BarycentricInterpolator
+from scipy.optimize import brentq, minimize_scalar
 
 from theory.numeric.compile import Array
 from theory.numeric.matrices.matrix_loss import SmoothLoss
@@ -136,16 +137,21 @@ class NetworkRun:
         )  # fmt: skip
 
     def _slowest(self, i: int) -> tuple[float, float]:
-        """Time and loss at the vertex of the parabola through the speeds around a record."""
-        t, loss, speed = self.t, self.loss, self.speed
-        if not 0 < i < len(t) - 1 or not (speed[i - 1] > speed[i] < speed[i + 1]):
+        """Time and loss where the logarithm of the speed is least, by a polynomial around a record.
+
+        The speed at a saddle is a sum of exponentials, so that its logarithm is the smoother one.
+        """
+        t, loss = self.t, self.loss
+        if not 0 < i < len(t) - 1 or not (self.speed[i - 1] > self.speed[i] < self.speed[i + 1]):
             return float(t[i]), float(loss[i])
-        left, right = t[i - 1] - t[i], t[i + 1] - t[i]
-        a, b = (speed[i - 1] - speed[i]) / left, (speed[i + 1] - speed[i]) / right
-        curvature = (b - a) / (right - left)
-        step = float(-0.5 * (a - curvature * left) / curvature)
-        # the loss falls at the rate of the squared speed
-        return float(t[i] + step), float(loss[i] - step * speed[i] ** 2)
+        near = slice(max(i - 2, 0), i + 3)
+        log = BarycentricInterpolator(t[near] - t[i], np.log(self.speed[near]))
+        found = minimize_scalar(
+            lambda s: float(log(s)), bounds=(t[i - 1] - t[i], t[i + 1] - t[i]), method="bounded",
+            options={"xatol": 1e-6 * (t[i + 1] - t[i - 1])},
+        )  # fmt: skip
+        fall = BarycentricInterpolator(t[near] - t[i], loss[near])
+        return float(t[i] + found.x), float(fall(found.x))
 
 
 def _minima(speed: Array, depth: float) -> list[int]:
