@@ -249,3 +249,14 @@ def test_enclosure_in_segments_is_that_of_the_whole() -> None:
     between = ["1/3", ["^", 2, "-1/2"]]
     whole = enclosed_integral(["exp", "x"], "x", (0, 1), corners(0, 1, 30, between)["pieces"])
     assert whole.overlaps(arb(1).exp() - 1) and whole.rad() < 1e-6
+
+
+@pytest.mark.parametrize("power", ["-1/1", "-3/2", "-2/1", "-5/2", "-7/1"])
+@pytest.mark.parametrize("end", [0, OO])
+def test_divergent_power_has_no_bound_in_a_corner(power: str, end: Any) -> None:
+    # 1/x^p diverges at 0 for p >= 1, and x^p at infinity, for p >= -1
+    given = Fraction(power) if end == 0 else -2 - Fraction(power)
+    with pytest.raises(Rejected, match="the integral may diverge"):
+        corner_integral(
+            ["^", "x", literal(given)], "x", end, "-" if end == OO else "+", Fraction(1, 8)
+        )

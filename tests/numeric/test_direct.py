@@ -12,6 +12,7 @@ from theory.numeric.direct import DirectMap, solve_direct
 from theory.numeric.dual_curve import NumericCurve, numeric_curve
 from theory.numeric.newton import relative_residual, solve_dual
 from theory.numeric.normal_equations import cholesky_solver
+from theory.numeric.uncertainty import quick_bound
 
 MODELS = {
     "u**2 - v**2": {"u": 1.0, "v": 1.0},
@@ -192,3 +193,10 @@ def test_the_choice_of_mode_and_method_is_told(
     )  # fmt: skip
     assert other.choice == "as asked for"
     assert np.allclose(run.end, other.end, rtol=1e-6, atol=1e-9)
+
+
+def test_quick_bound_of_rounding_is_none_where_a_curve_bends_within_it() -> None:
+    speed, x = np.array([1.0, 2.0]), np.array([1.0, 1.0])
+    noise = np.full(2, 1e-12)
+    assert quick_bound(speed, np.array([1.0, 1.0]), noise, x) < 1e-11
+    assert quick_bound(speed, np.array([1.0, 1e-10]), noise, x) == np.inf

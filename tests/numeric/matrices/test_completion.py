@@ -13,6 +13,7 @@ import theory as th
 from proofs_checks.zhao2022_completion import planted
 from theory.errors import DataError, DomainError, ShapeError
 from theory.numeric.matrices.completion import CompletionWarning
+from theory.numeric.matrices.completion_methods import _duality_gap
 
 # measured with another program for n = 30, rank 2, 300 entries, seed 0
 FIGURES = {
@@ -227,3 +228,27 @@ GOOD = np.array([[1.0, np.nan], [2.0, 4.0]])
 def test_wrong_calls_are_refused(call: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         call()
+
+
+@given(st.integers(0, 10**6), st.floats(-3, 3))
+@settings(max_examples=20)
+def test_dual_bound_is_never_above_the_least_nuclear_norm(seed: int, size: float) -> None:
+    M, W = planted(6, 1, 24, seed)
+    seen, rng = ~np.isnan(M), np.random.default_rng(seed)
+    Y = 10.0**size * rng.standard_normal(M.shape)
+    known = np.where(seen, M, 0.0)
+    gap = _duality_gap(W, Y, known, seen)
+    # the direction of the planted matrix comes close to the least norm
+    u, _, vt = np.linalg.svd(W)
+    close = _duality_gap(W, -(10.0**size) * np.outer(u[:, 0], vt[0]), known, seen)
+    assert gap >= -1e-12 and close >= -1e-12
+    full = np.ones(M.shape, dtype=bool)
+    assert abs(_duality_gap(W, -np.outer(u[:, 0], vt[0]), W, full)) <= 1e-12
+
+
+@pytest.mark.filterwarnings("ignore::theory.numeric.matrices.completion.CompletionWarning")
+def test_nuclear_norm_without_enough_steps_is_no_success() -> None:
+    M, _ = planted(30, 2, 300, 0)
+    assert not th.complete(M, "nuclear", steps=3).success
+    found = th.complete(M, "nuclear", tol=1e-3)
+    assert found.success and found.train_error <= 2e-3
