@@ -154,10 +154,11 @@ class CriticalPoints:
 
     def __getitem__(self, pattern: str) -> CriticalPoint:
         """The critical point with a pattern such as "B0S"."""
+        letters = pattern if isinstance(pattern, str) else ""
         chosen = []
-        for letter, mode in zip(pattern, self.modes, strict=False):
+        for letter, mode in zip(letters, self.modes, strict=False):
             chosen += [r for r in mode if r.kind == letter]
-        if len(pattern) != len(self.modes) or len(chosen) != len(pattern) or not self._fits(chosen):
+        if len(letters) != len(self.modes) or len(chosen) != len(letters) or not self._fits(chosen):
             raise FormulaError(
                 f"There is no critical point {pattern!r}; each mode has one letter: "
                 + ", ".join("|".join(r.kind for r in m) for m in self.modes)
