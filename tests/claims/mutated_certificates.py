@@ -39,6 +39,8 @@ STATEMENTS: list[tuple[str, dict[str, str]]] = [
     ("log(x**2) == 2*log(x)", {}),
     ("cos(pi/5) == (1 + sqrt(5))/4", {}),
     ("tan(pi/8) == sqrt(2) - 1", {}),
+    ("n**2 == 4", {"n": "even"}),
+    ("(n - 1)**2 > 0", {"n": "positive odd"}),
 ]
 
 
@@ -98,10 +100,12 @@ def flows() -> list[th.Verdict]:
     square, data = th.GradientFlow(th.Elementwise("u**2", "u")), th.Regression([[1]], [1])
     difference = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
     linear, line = th.GradientFlow(th.Elementwise("u", "u")), th.Regression([[1, 2]], [3])
+    twins = th.GradientFlow(th.Elementwise("u**4 + u + v**3", "u, v"))
     wide = th.Regression([[1, 2]], [1])
     start = {"u": 0.5, "v": 0.25}
     return [
         th.is_legendre(square, {"u": 1}),
+        th.is_legendre(th.Elementwise("u**(3/2)", "u"), {"u": 1}),
         th.is_legendre(difference, {"u": 1, "v": 1}),
         th.decreases("u**2 + v**2", difference, th.Regression([[1]], [0])),
         th.decreases("u**2 + v**2", difference, wide),
@@ -118,6 +122,7 @@ def flows() -> list[th.Verdict]:
         th.limit_point_is([3, -1], square, th.Regression([[1, 1]], [2]), {"u": 0.5}),
         th.limit_point_is(["9/10", 1], square, th.Regression([[1, 1]], [2]), {"u": 0.5}, 0.125),
         th.limit_point_is([0.3, 0.35], difference, wide, {"u": 0.1, "v": 0.1}, 0.01),
+        th.limit_point_is([3, 4], twins, th.Regression([[1, 1]], [7]), {"u": 1, "v": 1}),
         th.is_legendre(th.Elementwise("u", "u", assume={"u": "positive"}), {"u": 1}),
         th.conserved("sign(u)", th.Elementwise("u**2 - v**2", "u, v")),
     ]

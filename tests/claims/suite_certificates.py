@@ -98,7 +98,7 @@ def gathered(arguments: Sequence[str]) -> list[tuple[str, str, th.Verdict]]:
     return list(recorder.verdicts.values())
 
 
-def count(verdicts: Sequence[tuple[str, str, th.Verdict]], seconds: float = 10.0) -> Counter[Any]:
+def count(verdicts: Sequence[tuple[str, str, th.Verdict]], seconds: float = 60.0) -> Counter[Any]:
     """How many have a certificate that replays, by question, file and status."""
     counts: Counter[Any] = Counter()
     for question, file, verdict in verdicts:

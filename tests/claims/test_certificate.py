@@ -15,12 +15,13 @@ from click.testing import CliRunner
 import theory as th
 from tests.claims import mutated_certificates
 from tests.claims.adversarial import cases
+from tests.claims.forged import replayed
 from theory.claims.certificate import NoCertificate
 from theory.claims.claim import claim_of, claim_text
 from theory.claims.replay import Rejected, digest, replay
 from theory.claims.replay.terms import add, ball, derivative, mul
 from theory.cli import main
-from theory.errors import UnsupportedFormula
+from theory.errors import AssumptionError, UnsupportedFormula
 
 PROVED: list[tuple[str, dict[str, str]]] = [
     *((s, a) for s, a in mutated_certificates.STATEMENTS if s != "x**3 >= 0"),
@@ -636,9 +637,7 @@ def test_domain_does_not_widen_a_nonnegative_symbol(domain: str) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        sp.Eq(sp.Symbol("x", real=True), sp.Symbol("x", positive=True)),
-        sp.Gt(sp.Symbol("x", nonnegative=True), 0, evaluate=False),
-        sp.Ne(sp.Symbol("n", even=True), 3, evaluate=False),
+        sp.Ne(sp.Symbol("n", prime=True), 4, evaluate=False),
         sp.Gt(sp.Symbol("x", real=True, nonzero=True) ** 2, 0, evaluate=False),
         sp.Eq(sp.Function("exp")(sp.Symbol("x", real=True)), 1, evaluate=False),
     ],
@@ -647,6 +646,39 @@ def test_statement_that_a_claim_cannot_make_has_no_hash(statement: Any) -> None:
     with pytest.raises(UnsupportedFormula):
         claim_of(statement)
     assert "sha256" not in th.prove(statement).record
+
+
+N, ODD = sp.Symbol("n", even=True), sp.Symbol("n", odd=True, positive=True)
+
+
+@pytest.mark.parametrize(
+    ("statement", "status"),
+    [
+        (sp.Gt(sp.Symbol("x", nonnegative=True), 0, evaluate=False), "REFUTED"),
+        (sp.Ge(sp.Symbol("x", nonpositive=True), 0, evaluate=False), "REFUTED"),
+        (sp.Eq(N**2, 4, evaluate=False), "REFUTED"),
+        (sp.Gt(N**2, -1, evaluate=False), "PROVED"),
+        (sp.Eq(ODD**2, 9, evaluate=False), "REFUTED"),
+        (sp.Ge(ODD, 0, evaluate=False), "PROVED"),
+    ],
+    ids=str,
+)
+def test_assumptions_of_sympy_are_part_of_the_claim(statement: Any, status: str) -> None:
+    record = replayed(th.prove(statement), status)
+    assert digest(claim_of(*claim_text(record["claim"]))) == record["sha256"]
+
+
+@pytest.mark.parametrize(("kind", "n"), [("even", 3), ("odd", 4), ("even", "1/2"), ("odd", 0)])
+def test_counterexample_of_another_kind_is_rejected(kind: str, n: Any) -> None:
+    claim = claim_of("n == 100", {"n": kind})
+    with pytest.raises(Rejected, match=f"n is not {kind}"):
+        replay(_sealed(claim, "REFUTED", {"point": {"n": n}, "steps": []}))
+
+
+def test_two_symbols_of_one_name_are_an_error() -> None:
+    statement = sp.Eq(sp.Symbol("x", real=True), sp.Symbol("x", positive=True))
+    with pytest.raises(AssumptionError, match="called x"):
+        th.prove(statement)
 
 
 def test_loggamma_has_no_value_at_negative_numbers() -> None:

@@ -11,7 +11,6 @@ from flint import arb
 
 import theory as th
 from tests.claims.forged import forged, rejected, replayed, sealed
-from theory.claims.certificate import NoCertificate, certificate
 from theory.claims.replay import Rejected, conditions_of
 from theory.claims.replay.enclosure import Field, advance, taylor_setting
 
@@ -50,11 +49,31 @@ def test_legendre_type_replays(formula: str, start: dict[str, Any]) -> None:
     replayed(th.is_legendre(rho, start), "PROVED")
 
 
-def test_end_that_stops_a_curve_has_no_certificate() -> None:
-    verdict = th.is_legendre(th.Elementwise("u**(3/2)", "u"), {"u": 1})
-    assert verdict.refuted
-    with pytest.raises(NoCertificate):
-        certificate(verdict)
+@pytest.mark.parametrize(
+    ("formula", "start", "status"),
+    [
+        ("u**(3/2)", 1, "REFUTED"),
+        ("u**(4/3)", sp.Rational(1, 3), "REFUTED"),
+        ("sqrt(u)", 3, "REFUTED"),
+        ("u**(5/2)", 2, "PROVED"),
+    ],
+)
+def test_fractional_powers_replay(formula: str, start: Any, status: str) -> None:
+    replayed(th.is_legendre(th.Elementwise(formula, "u"), {"u": start}), status)
+
+
+def test_end_of_a_part_of_a_curve_refutes_nothing() -> None:
+    """The curve of u^2 ends nowhere; a part of it ends at u = 2, where u^2 has larger values."""
+    record = replayed(th.is_legendre(th.Elementwise("u**(3/2)", "u"), {"u": 1}), "REFUTED")
+    side, last, *parts = record["proof"]["limits"]
+    assert side == 0 and "steps" in last
+    for claim in ({"component": ["^", "u", 2]}, {"component": ["^", "u", "1/2"]}):
+        rejected(forged(record, claim))
+    hints = record["proof"]["hints"]
+    rejected(forged(record, hints=hints | {"range": ["1/2", None]}))
+    rejected(forged(record, limits=[1, last, *parts]))
+    rejected(forged(record, limits=[0, parts[0], *parts]))
+    rejected(forged(record, limits=[0, {}, *parts]))
 
 
 @pytest.fixture(scope="module")

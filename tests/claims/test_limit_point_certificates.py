@@ -40,6 +40,42 @@ def test_limit_point_replays(x: Any, flow: Any, data: Any, start: Any, status: s
     replayed(th.limit_point_is(x, flow, data, start), status)
 
 
+TWINS = th.GradientFlow(th.Elementwise("u**4 + u + v**3", "u, v"))
+
+
+@pytest.fixture(scope="module")
+def twins() -> dict[str, Any]:
+    """Two coordinates that change places; their curve has no closed form."""
+    data, start = th.Regression([[1, 1]], [6.5]), {"u": 1, "v": 1}
+    record = replayed(th.limit_point_is([3, Q(7, 2)], TWINS, data, start), "REFUTED")
+    assert record["proof"]["because"] == "twins"
+    return record
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"start": [[1, 1], [1, 2]]}, {"matrix": [[1, 2]]}, {"point": [3, 3]},
+        # the flow has more than one solution from u = 0
+        {"component": ["+", ["^", "u", "4/3"], "v"]},
+        {"component": ["+", ["Abs", "u"], "v"]}, {"slopes": [["sign", "z"]]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_coordinates_that_differ_are_no_twins(twins: dict[str, Any], claim: dict[str, Any]) -> None:
+    if "point" in claim or "start" in claim or "matrix" in claim:
+        rejected(forged(twins, claim))
+        return
+    if "slopes" in claim:
+        claim = {"slopes": [["sign", twins["claim"]["variables"][0]]]}
+    rejected(forged(twins, claim))
+
+
+@pytest.mark.parametrize("pair", [[0, 0], [1, -1], [0, 2], [True, 0], ["0", "1"], [0]], ids=str)
+def test_forged_twins_are_rejected(twins: dict[str, Any], pair: Any) -> None:
+    rejected(forged(twins, pair=pair))
+
+
 @pytest.mark.parametrize(
     ("loss", "link", "y", "z"),
     [

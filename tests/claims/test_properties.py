@@ -4,6 +4,7 @@ import pytest
 import sympy as sp
 
 import theory as th
+from theory.errors import AssumptionError, StartError
 
 u, v = sp.symbols("u v", real=True)
 alpha = sp.Symbol("alpha", positive=True)
@@ -69,3 +70,34 @@ def test_restriction_makes_a_law():
     assert not th.conserved("u", rho, restriction=["u - v"]).proved
     # u - 1 vanishes at a start but does not stay zero
     assert not th.conserved("(u - 1)**2", rho, restriction=["u - 1"]).proved
+
+
+@pytest.mark.parametrize(
+    ("words", "start", "error"),
+    [
+        ("(0, 1)", 2, StartError),
+        ("(0, 1)", 1, StartError),
+        ("(3, oo)", 2, StartError),
+        ("positive", -1, StartError),
+        ("(0, 1)", sp.Symbol("a", positive=True), AssumptionError),
+        ("positive", sp.Symbol("a", real=True), AssumptionError),
+    ],
+    ids=str,
+)
+def test_start_belongs_to_the_declared_range(words, start, error):
+    rho = th.Elementwise("u**2", "u", assume={"u": words})
+    with pytest.raises(error, match="range"):
+        th.is_mirror_potential("(x*log(x) - x)/4", rho, {"u": start})
+
+
+def test_no_counterexample_beyond_the_declared_range():
+    """F differs from the entropy for x > 1 only, which u in (0, 1) does not reach."""
+    F = "(x*log(x) - x)/4 + (abs(x - 1) + x - 1)**3"
+    half = {"u": sp.Rational(1, 2)}
+    rho = {w: th.Elementwise("u**2", "u", assume={"u": w}) for w in ("(0, 1)", "(0, 4)", "real")}
+    assert th.is_mirror_potential(F, rho["(0, 1)"], half).undecided
+    assert th.is_mirror_potential(F, rho["(0, 4)"], half).refuted
+    assert th.is_mirror_potential(F, rho["real"], half).refuted
+    assert th.is_mirror_potential("(x*log(x) - x)/4", rho["(0, 1)"], half).proved
+    assert th.is_legendre(rho["(0, 1)"], half).undecided
+    assert th.is_legendre(rho["real"], half).proved

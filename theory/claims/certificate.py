@@ -20,7 +20,7 @@ from theory.claims.replay.answers import Answer
 from theory.claims.replay.calculus import CALCULUS
 from theory.claims.replay.facts import Context, undefined
 from theory.claims.replay.questions import relations_of
-from theory.claims.replay.relations import demand_refuted, read
+from theory.claims.replay.relations import demand_refuted, limit_at, read
 from theory.claims.replay.terms import add, mul, substitute
 from theory.claims.replay.trajectories import TRAJECTORIES
 from theory.claims.trajectory_search import path_proof
@@ -154,7 +154,12 @@ def _finite_end(answer: Answer) -> list[Any]:
     failed = ""
     for side, (last, end) in enumerate(zip(answer.finite, answer.ends, strict=True)):
         try:
-            return [side, infinite_at(last), *finite_at(end)]
+            parts = finite_at(end)
+            try:
+                return [side, infinite_at(last), *parts]
+            except Rejected:
+                x = limit_at(end, parts[0])
+                return [side, part_of(answer.beyond(side, x)), *parts]
         except Rejected as error:
             failed = str(error)
     raise Rejected(failed)

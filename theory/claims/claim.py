@@ -53,6 +53,7 @@ def claim_of(
 def claim_on(statement: Any, question: Statement) -> dict[str, Any]:
     """The claim of a statement that has been read."""
     left, right = term_of(question.left), term_of(question.right)
+    domain = _with_zeros({*question.symbols, *question.named}, question.domain)
     if isinstance(statement, str):
         operator, sources = relation_syntax(statement)
         sides = [_typed(*source) for source in sources]
@@ -63,9 +64,22 @@ def claim_on(statement: Any, question: Statement) -> dict[str, Any]:
         "operator": question.operator,
         "left": left,
         "right": right,
-        "closed": [[s.name, term_of(e)] for s, e in question.domain.closed],
-        **_domain({*question.symbols, *question.named}, question.domain),
+        "closed": [[s.name, term_of(e)] for s, e in domain.closed],
+        **_domain({*question.symbols, *question.named}, domain),
     }
+
+
+def _with_zeros(symbols: Iterable[sp.Symbol], domain: Domain) -> Domain:
+    """The domain where zero belongs to symbols that only SymPy knows to be nonnegative."""
+    ends = [
+        (s, sp.S.Zero)
+        for s in sorted(symbols, key=lambda s: s.name)
+        if s.is_zero is None
+        and (s.is_nonnegative or s.is_nonpositive)
+        and s not in domain.ranges
+        and (s, sp.S.Zero) not in domain.closed
+    ]
+    return replace(domain, closed=(*domain.closed, *ends))
 
 
 def question_on(
@@ -137,13 +151,14 @@ def _domain(symbols: set[sp.Symbol], domain: Domain) -> dict[str, Any]:
         if upper is sp.oo and s.is_nonpositive:
             upper = sp.S.Zero
         ends = [None if e.is_infinite else term_of(e) for e in (lower, upper)]
-        ranges[s.name] = [*ends, "integer"] if s.is_integer else ends
+        kind = "even" if s.is_even else "odd" if s.is_odd else "integer"
+        ranges[s.name] = [*ends, kind] if s.is_integer else ends
     return {"ranges": ranges, "relations": [[o, term_of(e)] for o, e in domain.relations]}
 
 
 def _is_stated(s: sp.Symbol) -> bool:
     """Whether a sign and being an integer are all that is assumed of a real symbol."""
-    kinds = ("integer", "positive", "negative", "nonnegative", "nonpositive")
+    kinds = ("integer", "even", "odd", "positive", "negative", "nonnegative", "nonpositive")
     known = {kind: True for kind in kinds if getattr(s, f"is_{kind}")}
     return bool(sp.Symbol(s.name, real=True, **known) == s)
 
@@ -360,9 +375,9 @@ def _domain_text(claim: Mapping[str, Any]) -> tuple[dict[str, str], str]:
     for name, (lower, upper, *whole) in claim["ranges"].items():
         closed = [end for x, end in claim.get("closed", ()) if x == name]
         if whole:
-            words = "integer"
+            words = whole[0]
             if [lower, upper, *closed] == [0, None]:
-                words = "positive integer"
+                words = f"positive {words}"
             else:
                 ends = [(">", lower), ("<", upper)]
                 bounds += [

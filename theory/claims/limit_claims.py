@@ -147,7 +147,7 @@ def limit_point_is(
     return recorded(
         verdict,
         lambda: _claim(rho, flow, A, targets, coordinates),
-        lambda: {} if verdict.undecided else _hints(coordinates, z),
+        lambda: {} if verdict.undecided else _known_hints(coordinates, z),
     )
 
 
@@ -198,6 +198,14 @@ def _claim(
         )
         | lists
     )
+
+
+def _known_hints(coordinates: Sequence[Coordinate], z: Sequence[sp.Expr]) -> dict[str, Any]:
+    """The hints, or none where a curve has no closed form."""
+    try:
+        return _hints(coordinates, z)
+    except UnsupportedFormula:
+        return {}
 
 
 def _hints(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
@@ -28,6 +29,7 @@ from theory.claims.replay.limit_points import (
     demand_limit_point,
     orthogonal,
     sample_relations,
+    twin_relations,
 )
 from theory.claims.replay.terms import Term, add, literal, mul, substitute, written_out
 from theory.claims.symbolic import symbolic
@@ -50,10 +52,10 @@ def limit_point_proof(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, A
         Where no curve in closed form is known, or none of the arguments is found.
     """
     q = LimitPoint(claim)
-    hints = verdict.record.get("hints")
-    if not hints:
-        raise Rejected("the curves have no closed form")
+    hints = verdict.record.get("hints") or {}
     word, failed = str(verdict.status), "no argument"
+    if not hints and (verdict.proved or "tolerance" in claim):
+        raise Rejected("the curves have no closed form")
     if "tolerance" in claim:
         return _within(q, hints)
     for proof in [_proved(q, hints)] if verdict.proved else _refutations(q, hints):
@@ -66,6 +68,12 @@ def limit_point_proof(claim: Mapping[str, Any], verdict: Verdict) -> dict[str, A
 
 
 def _refutations(q: LimitPoint, hints: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if hints:
+        yield from _by_curves(q, hints)
+    yield from _twins(q)
+
+
+def _by_curves(q: LimitPoint, hints: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     found = _coordinates(q, hints)
     everything = {str(i): part for i, part in found.items()}
     for i in range(len(q.x)):
@@ -77,6 +85,17 @@ def _refutations(q: LimitPoint, hints: Mapping[str, Any]) -> Iterator[dict[str, 
         yield from _beyond(q, hints, i)
     for k in _kernel(q):
         yield {"because": "kernel", "k": k, "coordinates": everything}
+
+
+def _twins(q: LimitPoint) -> Iterator[dict[str, Any]]:
+    try:
+        parts = [part_of(relation) for relation in twin_relations(q)]
+    except Rejected:
+        return
+    starts, columns = q.claim["start"], list(zip(*q.matrix, strict=True))
+    for i, j in itertools.combinations(range(len(q.x)), 2):
+        if starts[i] == starts[j] and columns[i] == columns[j] and q.x[i] != q.x[j]:
+            yield {"because": "twins", "pair": [i, j], "parts": parts}
 
 
 def _smooth(q: LimitPoint, i: int) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ from theory.claims.replay.terms import (
     Term,
     add,
     derivative,
+    is_of_kind,
     key,
     literal,
     mul,
@@ -449,8 +450,8 @@ def sample_point(ranges: Mapping[str, Any]) -> dict[str, Term]:
     for i, (x, (lower, upper, *whole)) in enumerate(sorted(ranges.items())):
         step = Fraction(primes[i % 8] + 2, primes[(i + 2) % 8])
         if whole:
-            base = 0 if lower is None else math.floor(_float(lower))
-            out[x] = base + 2 + i
+            base = 2 + i + (0 if lower is None else math.floor(_float(lower)))
+            out[x] = base + (not is_of_kind(base, whole))
         elif lower is None and upper is None:
             out[x] = literal(step)
         elif upper is None:
@@ -478,7 +479,7 @@ def spread_points(ranges: Mapping[str, Any]) -> list[dict[str, Term]]:
             for i, (x, (lower, upper, *whole)) in enumerate(sorted(ranges.items())):
                 t = size * (1 + Fraction(i, 7))
                 if whole:
-                    t = Fraction(math.ceil(t))
+                    t = Fraction(2 * math.ceil(t) + (whole == ["odd"]))
                 if lower is None and upper is None:
                     q = sign * t
                 elif upper is None:

@@ -19,6 +19,7 @@ from theory.errors import (
     UnsupportedFormula,
 )
 from theory.exact.assumptions import Ranges, between, parse_interval
+from theory.exact.parsing import parse
 from theory.exact.signs import is_analytic, sign_on, unbounded
 from theory.exact.verdict import Status, Verdict
 from theory.exact.zero import is_zero
@@ -189,8 +190,10 @@ def is_legendre(flow: FlowModel | Elementwise, start: Mapping[Any, Any]) -> Verd
     PROVED
     """
     mirror = mirror_flow(_parametrization(flow), start)
+    if not mirror.curve.stays_in_ranges():
+        return Verdict(Status.UNDECIDED, _leaves(mirror))
     return recorded(
-        mirror.is_legendre, lambda: _legendre_claim(mirror), lambda: legendre_hints(mirror)
+        mirror.is_legendre, lambda: _legendre_claim(mirror), lambda: _hints_without_roots(mirror)
     )
 
 
@@ -220,6 +223,34 @@ def legendre_hints(mirror: MirrorFlow) -> dict[str, Any]:
     if curve.dual is None or curve.dual.has(sp.Integral):
         raise UnsupportedFormula("The dual variable has no closed form.")
     return curve_hints(mirror) | {"dual": term_of(curve.dual)}
+
+
+def _hints_without_roots(mirror: MirrorFlow) -> dict[str, Any]:
+    """The hints in r with s = r^m, where the curve has fractional powers of s > 0.
+
+    Limits at s = 0 then are values of functions that are smooth there.
+    """
+    hints, curve = legendre_hints(mirror), mirror.curve
+    assert curve.s is not None and curve.theta is not None and curve.dual is not None
+    assert curve.rate is not None and curve.s_start is not None
+    powers = sp.Tuple(*curve.theta, curve.rate, curve.dual).atoms(sp.Pow)
+    m = sp.ilcm(1, 1, *(e.exp.q for e in powers if e.base == curve.s and e.exp.is_Rational))
+    lower, upper = curve_interval(curve)
+    if m == 1 or lower != 0 or upper is None:
+        return hints
+    r, named = sp.Dummy(positive=True), sp.Symbol(curve.s.name, positive=True)
+
+    def moved(e: sp.Expr, factor: sp.Expr = sp.S.One) -> Any:
+        return term_of((factor * e.xreplace({curve.s: r**m})).xreplace({r: named}))
+
+    root = sp.Rational(1, m)
+    return hints | {
+        "range": [0, None if upper.is_infinite else term_of(upper**root)],
+        "begin": term_of(curve.s_start**root),
+        "theta": [moved(e) for e in curve.theta],
+        "rate": moved(curve.rate, m * r ** (m - 1)),
+        "dual": moved(curve.dual),
+    }
 
 
 def _dual_hints(mirror: MirrorFlow) -> dict[str, Any]:
@@ -256,7 +287,31 @@ def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[An
         verdict = is_zero(*found)
     except UnsupportedFormula as error:
         return Verdict(Status.UNDECIDED, str(error))
+    if verdict.refuted and not _counts(verdict, mirror):
+        return Verdict(Status.UNDECIDED, f"F''(x) M is not 1 somewhere, but {_leaves(mirror)}")
     return recorded(verdict, lambda: _potential_claim(F, mirror), lambda: _dual_hints(mirror))
+
+
+def _counts(verdict: Verdict, mirror: MirrorFlow) -> bool:
+    """Whether the parameters are in their declared ranges at the witness."""
+    curve = mirror.curve
+    witness = dict(verdict.witness or {})
+    symbols = {s.name: s for s in curve.ranges} | {
+        s.name: s for e in curve.theta or () for s in e.free_symbols
+    }
+    at = {symbols[name]: parse(value, {}) for name, value in witness.items() if name in symbols}
+    if curve.s is not None and curve.s_start is not None and curve.s not in at:
+        # a difference that is the same along the whole curve
+        at[curve.s] = curve.s_start.subs(at)
+    return curve.stays_in_ranges() or curve.stays_in_ranges(at)
+
+
+def _leaves(mirror: MirrorFlow) -> str:
+    """Where the curve was not proved to stay."""
+    rho = mirror.rho
+    ranges = [(s, *rho.range_of(s)) for s in rho.parameters if rho.has_range(s)]
+    kept = " and ".join(f"{s} in ({lower}, {upper})" for s, lower, upper in ranges)
+    return f"the flow was not proved to keep {kept}; declare parameters that leave a range as real"
 
 
 def _potential_claim(F: Any, mirror: MirrorFlow) -> dict[str, Any]:

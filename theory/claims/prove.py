@@ -32,6 +32,7 @@ from theory.claims.statement import (
     value_at,
 )
 from theory.errors import DomainError, UnsupportedFormula
+from theory.exact.balls import functions_without_balls
 from theory.exact.budget import time_budget
 from theory.exact.parsing import parse
 from theory.exact.signs import is_analytic, unbounded
@@ -84,6 +85,11 @@ def prove(
 
 def _inside(question: Statement) -> Verdict:
     """The verdict on the open domain."""
+    strange = functions_without_balls(sp.Tuple(question.left, question.right))
+    if strange:
+        return Verdict(
+            Status.UNDECIDED, f"{strange[0]} has no enclosures, and may have no real values"
+        )
     if question.operator == "==":
         return _equality(question)
     if question.operator == "!=":

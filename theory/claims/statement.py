@@ -449,6 +449,7 @@ def read_statement(
     else:
         operator, left, right = _relation(statement, names)
         left, right = _real(left, names), _real(right, names)
+    _demand_one_symbol_a_name(left.free_symbols | right.free_symbols)
     used = {n for t in texts for n in names_in(t)}
     used |= {s.name for s in left.free_symbols | right.free_symbols}
     unused = sorted(declared - used)
@@ -462,6 +463,17 @@ def read_statement(
         operator, left, right = _FLIPPED[operator], right, left
         partial = partial[1], partial[0]
     return Statement(operator, left, right, where, partial, named)
+
+
+def _demand_one_symbol_a_name(symbols: Iterable[sp.Symbol]) -> None:
+    """What reads as one name must be one symbol, in a witness as in a certificate."""
+    seen: dict[str, sp.Symbol] = {}
+    for s in symbols:
+        if seen.setdefault(s.name, s) != s:
+            raise AssumptionError(
+                f"Two symbols with different assumptions are called {s.name}; use one of them, or "
+                "give them different names."
+            )
 
 
 def read_expression(

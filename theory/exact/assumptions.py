@@ -26,6 +26,8 @@ _WORDS = {
     "negative": {"negative": True},
     "nonnegative": {"nonnegative": True},
     "integer": {"integer": True},
+    "even": {"even": True},
+    "odd": {"odd": True},
 }
 _INTERVAL = re.compile(r"^[(\[]?([^,()\[\]]+(?:\([^()]*\))?[^,()\[\]]*),([^,\[\]]+?)[)\]]?$")
 

@@ -24,6 +24,7 @@ __all__ = [
     "Program",
     "ball",
     "enclose",
+    "functions_without_balls",
     "precision",
     "rational_ball",
     "sign_of_number",
@@ -490,6 +491,29 @@ def _product(*factors: Any) -> Any:
     if _is_series(out) and not all(_finite(f) for f in factors):
         return _NAN
     return out
+
+
+def functions_without_balls(e: sp.Basic) -> tuple[sp.Expr, ...]:
+    """The functions in an expression that cannot be enclosed, nor be known to be real.
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x", positive=True)
+    >>> functions_without_balls(sp.exp(x) + sp.besselj(0, x))
+    (besselj(0, x),)
+    """
+    if _has_balls(e):
+        return ()
+    return tuple(f for f in sorted(e.atoms(sp.Function), key=str) if not _has_balls(f))
+
+
+def _has_balls(e: sp.Basic) -> bool:
+    parts = e.args if isinstance(e, sp.Tuple) else (e,)
+    try:
+        Program(parts, sorted(e.free_symbols, key=str))
+    except UnsupportedFormula:
+        return False
+    return True
 
 
 def enclose(e: sp.Expr, env: Mapping[sp.Symbol, arb]) -> arb:

@@ -98,6 +98,26 @@ class Elementwise:
         free = set(self.formula.free_symbols).union(*(r.free_symbols for r in self.rates))
         return tuple(sorted(free - set(self.parameters), key=lambda s: s.name))
 
+    def has_range(self, parameter: sp.Symbol) -> bool:
+        """Whether a sign or an interval was declared for a parameter."""
+        return self.range_of(parameter) != (-sp.oo, sp.oo)
+
+    def range_of(self, parameter: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
+        """The ends of the declared range of a parameter.
+
+        Examples
+        --------
+        >>> rho = Elementwise("u*v", "u, v", assume={"u": "positive", "v": "(-1, 2)"})
+        >>> [rho.range_of(s) for s in rho.parameters]
+        [(0, oo), (-1, 2)]
+        """
+        lower, upper = self.ranges.get(parameter, (-sp.oo, sp.oo))
+        if parameter.is_nonnegative:
+            lower = sp.Max(lower, 0)
+        if parameter.is_nonpositive:
+            upper = sp.Min(upper, 0)
+        return lower, upper
+
     def gradient(self) -> tuple[sp.Expr, ...]:
         r"""The partial derivatives $\partial\rho/\partial\theta_j$, in the parameters' order."""
         return tuple(sp.diff(self.formula, symbol) for symbol in self.parameters)

@@ -124,6 +124,22 @@ class DualCurve:
             out[self.s] = self.s_range
         return out
 
+    def stays_in_ranges(self, at: Mapping[sp.Symbol, sp.Expr] | None = None) -> bool:
+        """Whether every parameter is proved to stay in its declared range, at a point or always."""
+        ranged = [s for s in self.rho.parameters if self.rho.has_range(s)]
+        places = dict(zip(self.rho.parameters, self.theta or (), strict=False))
+        for s in ranged:
+            if s not in places:
+                return False
+            for end, side in zip(self.rho.range_of(s), (1, -1), strict=True):
+                gap = side * (places[s] - end)
+                if end.is_infinite or gap.is_nonnegative:
+                    continue
+                inside = gap if at is None else gap.subs(at, simultaneous=True)
+                if sign_on(inside, self.ranges) != 1:
+                    return False
+        return True
+
     def equations(self) -> tuple[sp.Eq, ...]:
         """The curve as an ODE in xi; always there."""
         xi = sp.Symbol("xi", real=True)
@@ -183,10 +199,27 @@ def exact_start(rho: Elementwise, start: Mapping[Any, Any]) -> tuple[sp.Expr, ..
                 f"Cannot decide whether {value} is real; declare its symbols, for example with "
                 "sp.Symbol('alpha', positive=True)."
             )
-        if s.is_positive and value.is_number and not (value > 0):
-            raise StartError(f"Expected a positive start for {s.name} but got {value}.")
+        _check_range(rho, s, value)
         out.append(value)
     return tuple(out)
+
+
+def _check_range(rho: Elementwise, s: sp.Symbol, value: sp.Expr) -> None:
+    """The formula was simplified, and is meant, for parameters in their declared ranges only."""
+    lower, upper = rho.range_of(s)
+    strict = s in rho.ranges or s.is_positive or s.is_negative
+    for end, side in ((lower, 1), (upper, -1)):
+        gap = side * (value - end)
+        sign = 1 if end.is_infinite else sign_on(gap, rho.ranges)
+        if sign == 1 or (not strict and (gap == 0 or gap.is_nonnegative)):
+            continue
+        meant = f"the range ({lower}, {upper}) of {s.name}"
+        if sign == -1 or gap.is_number:
+            raise StartError(f"Expected a start in {meant} but got {s.name} = {value}.")
+        raise AssumptionError(
+            f"Cannot decide whether the start {s.name} = {value} is in {meant}; declare its "
+            "symbols accordingly, for example with sp.Symbol('alpha', positive=True)."
+        )
 
 
 def dual_curve(rho: Elementwise, start: Mapping[Any, Any]) -> DualCurve:

@@ -166,10 +166,14 @@ def _one_finite(answer: Answer, limits: Sequence[Any]) -> None:
     """At one end all functions have finite limits, and what shows that it is one has not."""
     side, last, *parts = limits
     demand(type(side) is int and side in (0, 1), "no end")
-    demand(is_infinite(limit_at(answer.finite[side], last)), "the curve may go on")
     end = answer.ends[side]
     demand([part["of"] for part in parts] == list(range(len(end.functions))), "one is left out")
-    demand(not any(is_infinite(limit_at(end, part)) for part in parts), "an infinite limit")
+    values = [limit_at(end, part) for part in parts]
+    demand(not any(map(is_infinite, values)), "an infinite limit")
+    if "of" in last:
+        demand(is_infinite(limit_at(answer.finite[side], last)), "the curve may go on")
+    else:
+        relation_proved(answer.beyond(side, values[0]), last)
 
 
 def conditions_of(record: Mapping[str, Any]) -> tuple[str, ...]:

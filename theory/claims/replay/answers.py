@@ -29,7 +29,8 @@ class Answer:
     """The relations that answer a question; in a `smooth` one the left side is analytic.
 
     For each of the `ends`, one of its functions has an infinite limit there. Where there are
-    `finite` ones, a no is an end where all functions of `ends` are finite and one of these is not.
+    `finite` ones, a no is an end where all functions of `ends` are finite, and one of these is not
+    or the `component` has no values beyond the limit of the first.
     """
 
     alternatives: list[list[Relation]]
@@ -37,6 +38,14 @@ class Answer:
     refutable: bool = True
     ends: list[End] = field(default_factory=list)
     finite: list[End] = field(default_factory=list)
+    component: Relation | None = None
+
+    def beyond(self, side: int, v: Term) -> Relation:
+        """That the component has no values beyond v: below it at the lower end."""
+        demand(self.component is not None, "no component")
+        component = self.component or {}
+        gap = add(component["left"], mul(-1, v))
+        return component | {"left": mul(-1, gap) if side else gap}
 
 
 @dataclass(frozen=True)

@@ -138,8 +138,9 @@ def legendre(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
     Along the curve $dx/d\xi = M$, hence F'' = 1/M, which is positive and finite for 0 < M < oo. At
     an end where x or $\xi = F'$ is infinite the curve cannot be continued, so x has no further
     values, and the end of its interval is infinite or F' is infinite there (R. T. Rockafellar,
-    Convex Analysis, section 26). It is not of Legendre type when the same holds but for an end,
-    where the curve cannot be continued and both x and $\xi$ are finite.
+    Convex Analysis, section 26). It is not of Legendre type when the same holds but for an end
+    where both x and $\xi$ are finite, and the curve cannot be continued, or can have no further
+    values of x since $\rho$ has none.
     """
     curve = curve_of(claim, hints, set())
     domain = curve.domain
@@ -151,7 +152,13 @@ def legendre(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
     ]
     functions = [curve.rho, dual]
     ends = curve.ends(hints, functions)
-    return Answer([relations], curve.given, ends=ends, finite=curve.ends(hints, curve.leaving))
+    return Answer(
+        [relations],
+        curve.given,
+        ends=ends,
+        finite=curve.ends(hints, curve.leaving),
+        component=relation_on(claim, written_out(claim["component"]), ">="),
+    )
 
 
 def decreasing(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:

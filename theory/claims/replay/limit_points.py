@@ -49,7 +49,7 @@ from theory.claims.replay.terms import (
 
 __all__ = [
     "LIMIT_POINTS", "LimitPoint", "consistency", "curve_relations", "demand_limit_point",
-    "orthogonal", "sample_relations",
+    "orthogonal", "sample_relations", "twin_relations",
 ]  # fmt: skip
 
 LIMIT_POINTS = {
@@ -249,7 +249,33 @@ def _beyond(q: LimitPoint, proof: Mapping[str, Any]) -> None:
     demand(set(sides) == {POSITIVE, NEGATIVE}, "the point is not beyond the end")
 
 
-_REFUTED = {"kernel": _kernel, "gradient": _gradient, "beyond": _beyond}
+def twin_relations(q: LimitPoint) -> list[Relation]:
+    """That the flow is smooth, hence has one solution."""
+    rho = written_out(q.claim["component"])
+    names = q.claim["parameters"]
+    line = {"ranges": {q.z: [None, None]}, "relations": []}
+    return [
+        *(smooth_on(q.claim, derivative(rho, y)) for y in names),
+        *(smooth_on(q.claim, p) for p in terms_of(q.claim["rates"], len(names))),
+        *(smooth_on(line, slope) for slope in q.slopes),
+    ]
+
+
+def _twins(q: LimitPoint, proof: Mapping[str, Any]) -> None:
+    """Coordinates with one column and one start change places: they move alike."""
+    i, j = proof["pair"]
+    demand(type(i) is int and type(j) is int and min(i, j) >= 0, "no pair")
+    demand(q.claim["start"][i] == q.claim["start"][j], "two starts")
+    demand(all(row[i] == row[j] for row in q.matrix), "two columns")
+    relations = twin_relations(q)
+    demand(len(proof["parts"]) == len(relations), "a relation is left out")
+    for relation, part in zip(relations, proof["parts"], strict=True):
+        relation_proved(relation, part)
+    apart = Context({}).sign(add(q.x[i], mul(-1, q.x[j])))
+    demand(apart in (POSITIVE, NEGATIVE), "the point may be the same in both")
+
+
+_REFUTED = {"kernel": _kernel, "gradient": _gradient, "beyond": _beyond, "twins": _twins}
 
 
 def _confined(q: LimitPoint, proof: Mapping[str, Any], skip: int) -> list[Term]:

@@ -19,10 +19,12 @@ from theory.claims.replay.steps import (
     inside,
 )
 from theory.claims.replay.terms import (
+    KINDS,
     Term,
     add,
     demand,
     is_name,
+    is_of_kind,
     key,
     mul,
     substitute,
@@ -63,7 +65,7 @@ def read(claim: Mapping[str, Any]) -> dict[str, Any]:
     demand(used <= set(ranges), f"no domain for {sorted(used - set(ranges))}")
     for x, (_, _, *whole) in ranges.items():
         demand(is_name(x), f"{x} is no name")
-        demand(whole in ([], ["integer"]), f"{x} is of no known kind")
+        demand(whole in ([], *([kind] for kind in KINDS)), f"{x} is of no known kind")
     for r in ranges.values():
         demand(all(has_value(e) for e in r[:2] if e is not None), "a bound is not a number")
         gap = POSITIVE if None in r[:2] else Context({}).sign(add(r[1], mul(-1, r[0])))
@@ -151,7 +153,7 @@ def point_of(
     point = {x: written_out(value) for x, value in given.items()}
     at_end = {x for x, end in claim["closed"] if point.get(x) == end}
     for x in at_end:
-        demand(not ranges[x][2:] or type(point[x]) is int, f"{x} is not an integer")
+        demand(is_of_kind(point[x], ranges[x][2:]), f"{x} is not {' '.join(ranges[x][2:])}")
     open_ranges = Context({x: r for x, r in ranges.items() if x not in at_end}, context.facts)
     inside(open_ranges, {x: value for x, value in point.items() if x not in at_end})
     for operator, t in claim["relations"]:

@@ -27,6 +27,7 @@ from theory.claims.replay.terms import (
     demand,
     derivative,
     is_name,
+    is_of_kind,
     key,
     literal,
     mul,
@@ -242,4 +243,4 @@ def inside(context: Context, point: Mapping[str, Term]) -> None:
             demand(context.sign(add(value, mul(-1, lower))) == POSITIVE, f"{x} is too small")
         if upper is not None:
             demand(context.sign(add(upper, mul(-1, value))) == POSITIVE, f"{x} is too large")
-        demand(not whole or type(value) is int, f"{x} is not an integer")
+        demand(is_of_kind(value, whole), f"{x} is not {' '.join(whole)}")

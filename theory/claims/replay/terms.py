@@ -138,6 +138,16 @@ def of_known_arity(data: Any) -> bool:
     return (several or (op not in ("+", "*") and not wrong)) and all(map(of_known_arity, data))
 
 
+KINDS = ("integer", "even", "odd")
+
+
+def is_of_kind(value: Term, kind: list[str]) -> bool:
+    """Whether a number belongs to a range that may be one of integers."""
+    if kind in ([], ["integer"]):
+        return not kind or type(value) is int
+    return type(value) is int and value % 2 == (kind == ["odd"])
+
+
 def is_name(t: Term) -> bool:
     """Whether t can be the name of a variable."""
     return type(t) is str and bool(re.fullmatch(r"[A-Za-z]\w*", t)) and t not in ("pi", "E")
