@@ -177,6 +177,8 @@ NETWORK, TARGET = th.LinearNetwork([2, 2, 2]), th.MatrixLoss(np.eye(2))
         ({"start": [np.eye(2), np.eye(3)]}, StartError, "network.vector"),
         ({"loss": th.MatrixLoss(np.eye(3))}, ShapeError, r"\(2, 2\).*\(3, 3\)"),
         ({"t": -1.0}, DomainError, "t > 0"),
+        ({"t": (0, -1.0)}, DomainError, "t > 0"),
+        ({"t": (1, 2)}, DomainError, r"span \(0, end\)"),
         ({"method": "Euler"}, DomainError, "'Euler'"),
         ({"rtol": 0.5}, DomainError, "rtol = 0.5"),
         ({"weight_decay": -1.0}, DomainError, "weight_decay >= 0"),
@@ -214,3 +216,10 @@ def test_blow_up_is_flagged() -> None:
     run = th.LinearNetwork([1, 1, 1]).integrate(Concave(), np.ones(2))
     assert not run.success
     assert "stopped" in run.message or "not finite" in run.message
+
+
+def test_end_is_given_as_a_number_or_as_a_span() -> None:
+    network, loss = th.LinearNetwork([2, 2, 2]), th.MatrixLoss(np.diag([2.0, 1.0]))
+    start = network.start(scale=0.1)
+    runs = [network.integrate(loss, start, t) for t in (2.0, (0, 2.0))]
+    assert np.array_equal(runs[0].theta, runs[1].theta) and runs[1].t[-1] == 2.0

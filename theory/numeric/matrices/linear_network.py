@@ -260,7 +260,11 @@ class LinearNetwork:
         return self.vector(balanced_factors(A, self.depth, widths=self.widths[1:-1]))
 
     def integrate(
-        self, loss: SmoothLoss, start: Array, t: float | None = None, **options: Any
+        self,
+        loss: SmoothLoss,
+        start: Array,
+        t: float | tuple[float, float] | None = None,
+        **options: Any,
     ) -> NetworkRun:
         """The gradient flow of a loss of A; see `theory.numeric.matrices.network_flow.integrate`.
 

@@ -34,7 +34,7 @@ def integrate(
     network: LinearNetwork,
     loss: SmoothLoss,
     start: Array,
-    t: float | None = None,
+    t: float | tuple[float, float] | None = None,
     *,
     method: str = "auto",
     weight_decay: float = 0.0,
@@ -57,7 +57,7 @@ def integrate(
         C; `MatrixLoss`, or anything with ``shape``, ``value(A)`` and ``gradient(A)``.
     start : ndarray, shape (size,)
         As from `LinearNetwork.start`.
-    t : float, optional
+    t : float or pair (0, float), optional
         The end of the time span; until it is at rest when missing.
     method : str
         "DOP853", "RK45", "LSODA", "BDF", "Radau", or "descent": adaptive gradient descent, whose
@@ -103,6 +103,7 @@ def integrate(
     (2.29756, 2.29756)
     """
     theta = read_theta(network, loss, start)
+    t = _end(t)
     _check_options(network, method, t, weight_decay, rtol, atol, levels, max_nfev)
     method = "DOP853" if method == "auto" else method
     if gradient_tol is None:
@@ -131,6 +132,15 @@ def integrate(
     status, message = _march(solver, run, gradient_tol, loss_tol, progress)
     field.check = None
     return run.result(solver, status, message, field.count, method)
+
+
+def _end(t: Any) -> Any:
+    """The end of a span that begins at zero, as `GradientFlow.integrate` takes it."""
+    if not isinstance(t, tuple | list):
+        return t
+    if len(t) != 2 or t[0] != 0:
+        raise DomainError(f"Expected t as its end or as the span (0, end) but got {t!r}.")
+    return t[1]
 
 
 def read_theta(network: LinearNetwork, loss: SmoothLoss, start: Array) -> Array:
