@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from theory.gradient_flow import GradientFlow, Mirror
     from theory.mirror.design import Design, design
     from theory.mirror.isotropic import IsotropicMetric
+    from theory.networks import norms
     from theory.numeric import optimizers
     from theory.numeric.batch import Batch
     from theory.numeric.matrices import spectral
@@ -98,6 +99,7 @@ __all__ = [
     "losses",
     "monotone",
     "networks",
+    "norms",
     "optimizers",
     "passes",
     "prove",
@@ -168,6 +170,7 @@ _MODULES = {
     "links": "theory.flow.links",
     "losses": "theory.flow.losses",
     "networks": "theory.networks",
+    "norms": "theory.networks.norms",
     "optimizers": "theory.numeric.optimizers",
     "spectral": "theory.numeric.matrices.spectral",
 }

@@ -1,5 +1,6 @@
 """Models that keep their structure: builders, and the laws and closed forms of matrix products."""
 
+from theory.networks.alignment import Alignment, alignment
 from theory.networks.balancedness import Balancedness, balancedness
 from theory.networks.builders import (
     attention,
@@ -14,6 +15,9 @@ from theory.networks.builders import (
     symmetric,
 )
 from theory.networks.critical_points import CriticalPoint, CriticalPoints, critical_points
+from theory.networks.homogeneity import Homogeneity, homogeneity
+from theory.networks.margin_growth import MarginGrowth, margin_growth
+from theory.networks.margin_rates import MarginRates, margin_rates
 from theory.networks.mode_equation import ModeEquation, mode_equation
 from theory.networks.mode_solution import ModeSolution, mode_solution
 from theory.networks.mode_time import ModeTime, mode_time
@@ -27,14 +31,19 @@ from theory.networks.schatten import Schatten, balanced_factors, schatten
 from theory.networks.singular_value_flow import SingularValueFlow, singular_value_flow
 from theory.networks.smooth import softmax, tanh, weight_normalization
 from theory.networks.spectrum import effective_rank, schatten_norm
+from theory.networks.stationarity import Stationarity, stationarity
 from theory.networks.thresholds import Thresholds, thresholds
 from theory.networks.two_layer_solution import TwoLayerSolution, two_layer_solution
 from theory.networks.words import MatrixLaw, matrix_laws
 
 __all__ = [
+    "Alignment",
     "Balancedness",
     "CriticalPoint",
     "CriticalPoints",
+    "Homogeneity",
+    "MarginGrowth",
+    "MarginRates",
     "MatrixLaw",
     "ModeEquation",
     "ModeSolution",
@@ -47,8 +56,10 @@ __all__ = [
     "RatioPenalty",
     "Schatten",
     "SingularValueFlow",
+    "Stationarity",
     "Thresholds",
     "TwoLayerSolution",
+    "alignment",
     "attention",
     "balanced_factors",
     "balancedness",
@@ -58,9 +69,12 @@ __all__ = [
     "escape_direction",
     "factorization",
     "hadamard",
+    "homogeneity",
     "icnn",
     "linear",
     "linear_convolution",
+    "margin_growth",
+    "margin_rates",
     "matrix_laws",
     "mode_equation",
     "mode_solution",
@@ -77,6 +91,7 @@ __all__ = [
     "schatten_norm",
     "singular_value_flow",
     "softmax",
+    "stationarity",
     "symmetric",
     "tanh",
     "thresholds",

@@ -10,7 +10,7 @@ from theory.exact.signs import sign_on
 from theory.exact.verdict import Certificate, Status, Verdict
 from theory.exact.zero import is_zero
 
-__all__ = ["certify_zero", "means_step"]
+__all__ = ["certify_zero", "means_step", "young_step"]
 
 
 def certify_zero(claim: str, *zeros: sp.Expr, ranges: Ranges | None = None) -> Certificate:
@@ -42,4 +42,27 @@ def means_step() -> RawStep:
         ["(b_1*...*b_L)**(1/L) <= (b_1 + ... + b_L)/L for b_l >= 0, equal when all b_l are equal"],
         "log(t) <= t - 1 at t = b_l over their mean, summed over l",
         Certificate("log(t) <= t - 1, with equality at t = 1", verdict),
+    )
+
+
+def young_step(p: sp.Expr) -> RawStep:
+    """Young's inequality a b <= a^p/p + b^q/q, from the minimum of the difference in a."""
+    q = p / (p - 1)
+    ranges = {p: (sp.S.One, sp.oo)} if isinstance(p, sp.Symbol) else None
+    a, b = sp.symbols("a b", positive=True)
+    gap = a**p / p + b**q / q - a * b
+    slope = sp.diff(gap, a)
+    at = {a: b ** (1 / (p - 1))}
+    zeros = [is_zero(e.xreplace(at), ranges) for e in (gap, slope)]
+    convex = sign_on((p - 1) * a ** (p - 2), ranges) == 1
+    curvature = is_zero(sp.diff(slope, a) - (p - 1) * a ** (p - 2), ranges)
+    if convex and curvature.proved and all(v.proved for v in zeros):
+        verdict = Verdict(Status.PROVED, "convex in a, with value and slope zero at b^(1/(p-1))")
+    else:
+        verdict = Verdict(Status.UNDECIDED, "the convexity was not established")
+    return (
+        "Young",
+        [f"a*b <= a**p/p + b**q/q for a, b >= 0, p = {p}, q = {q}"],
+        "the difference is convex in a, and vanishes with its slope at a = b**(1/(p - 1))",
+        Certificate("a*b <= a**p/p + b**q/q", verdict),
     )

@@ -103,13 +103,13 @@ def integrate(
     (2.29756, 2.29756)
     """
     theta = read_theta(network, loss, start)
-    t = _end(t)
-    _check_options(network, method, t, weight_decay, rtol, atol, levels, max_nfev)
+    end = _end(t)
+    _check_options(network, method, end, weight_decay, rtol, atol, levels, max_nfev)
     method = "DOP853" if method == "auto" else method
     if gradient_tol is None:
-        gradient_tol = max(1e-8, 100 * rtol) if t is None else 0.0
+        gradient_tol = max(1e-8, 100 * rtol) if end is None else 0.0
     if loss_tol is None:
-        loss_tol = 1e-10 if t is None else 0.0
+        loss_tol = 1e-10 if end is None else 0.0
     for name, value in (("gradient_tol", gradient_tol), ("loss_tol", loss_tol)):
         number(name, value, least=0, most=0.1)
     field = Field(network, loss, weight_decay)
@@ -122,7 +122,7 @@ def integrate(
     if atol is None:
         # at zero, which one layer may start from, the speed is the only scale
         atol = 1e-3 * rtol * (float(np.max(np.abs(theta))) or run.speeds[0])
-    bound = np.inf if t is None else float(t)
+    bound = np.inf if end is None else float(end)
     solver: Any
     if method == "descent":
         solver = _AdaptiveDescent(field, theta, bound)
