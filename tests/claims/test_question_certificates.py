@@ -12,6 +12,7 @@ import sympy as sp
 from click.testing import CliRunner
 
 import theory as th
+from tests.claims.forged import forged, rejected, replayed
 from tests.claims.mutated_certificates import questions
 from theory.claims.certificate import NoCertificate, certificate
 from theory.claims.claim import question_text
@@ -273,3 +274,16 @@ def test_command_line_certifies_a_question(tmp_path: Path) -> None:
     assert answer.exit_code == 0
     assert answer.output.startswith("PROVED, replayed: u*v is conserved along x = (u**2) + ")
     assert "provided that the flow stays where the law has a value" in answer.output
+
+
+def test_counterexample_lies_in_the_declared_range() -> None:
+    """The curve of u^2 leaves (0, 4), and F is wrong for x > 1 only."""
+    F = "(x*log(x) - x)/4 + ((x**2 - 2*x + 1)**(1/2) + x - 1)**3"
+    rho = th.Elementwise("u**2", "u", assume={"u": "(0, 4)"})
+    record = replayed(th.is_mirror_potential(F, rho, {"u": sp.Rational(1, 2)}), "REFUTED")
+    hints = record["proof"]["hints"]
+    assert hints["leaves"]
+    rejected(forged(record, {"ranges": {"u": [0, 1]}}))
+    rejected(forged(record, {"ranges": {"u": [1, 4]}}))
+    rejected(forged(record, hints={**hints, "leaves": False}))
+    rejected(forged(record, {"start": [5]}))

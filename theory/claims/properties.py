@@ -289,7 +289,10 @@ def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[An
         return Verdict(Status.UNDECIDED, str(error))
     if verdict.refuted and not _counts(verdict, mirror):
         return Verdict(Status.UNDECIDED, f"F''(x) M is not 1 somewhere, but {_leaves(mirror)}")
-    return recorded(verdict, lambda: _potential_claim(F, mirror), lambda: _dual_hints(mirror))
+    leaves = {} if mirror.curve.stays_in_ranges() else {"leaves": True}
+    return recorded(
+        verdict, lambda: _potential_claim(F, mirror), lambda: _dual_hints(mirror) | leaves
+    )
 
 
 def _counts(verdict: Verdict, mirror: MirrorFlow) -> bool:

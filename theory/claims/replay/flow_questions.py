@@ -17,6 +17,7 @@ from theory.claims.replay.answers import (
     smooth_on,
     terms_of,
 )
+from theory.claims.replay.facts import POSITIVE, Context
 from theory.claims.replay.terms import (
     Term,
     add,
@@ -116,20 +117,45 @@ def dual_relations(curve: Curve, dual: Term) -> list[Relation]:
 
 
 def mirror_potential(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
-    """F'' M = 1 along the whole of a curve that is proved to be the one through the start."""
+    """F'' M = 1 along the whole of a curve that is proved to be the one through the start.
+
+    Where the hints say that it leaves the declared ranges of the parameters, the question is about
+    the part of it inside of them.
+    """
     (x,) = claim["variables"]
     demand(is_name(x) and x not in claim["ranges"], "no variable")
-    curve = curve_of(claim, hints, {x})
+    if hints.get("leaves"):
+        free = {y: [None, None] for y in claim["parameters"]}
+        curve = curve_of({**claim, "ranges": claim["ranges"] | free}, hints, {x})
+        domain = curve.domain | {"relations": _inside(claim, hints)}
+    else:
+        curve = curve_of(claim, hints, {x})
+        domain = curve.domain
     potential = written_out(claim["potential"])
     second = derivative(derivative(potential, x), x)
     hessian = substitute(second, {x: curve.rho})
-    relations = [relation_on(curve.domain, mul(hessian, curve.metric), "==", 1)]
+    relations = [relation_on(domain, mul(hessian, curve.metric), "==", 1)]
     functions = list(curve.leaving)
     if (given := hints.get("dual")) is not None:
         dual = written_out(given)
         functions.insert(0, dual)
         relations += dual_relations(curve, dual)
     return Answer([relations], curve.given, ends=curve.ends(hints, functions))
+
+
+def _inside(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> list[Any]:
+    """That the parameters are in their declared ranges, which hold the start."""
+    whole = {y: r for y, r in claim["ranges"].items() if y not in claim["parameters"]}
+    out = []
+    places = zip(claim["parameters"], hints["theta"], claim["start"], strict=True)
+    for y, theta, start in places:
+        for bound, side in zip(claim["ranges"][y][:2], (1, -1), strict=True):
+            if bound is not None:
+                end = mul(-1, written_out(bound))
+                at_start = mul(side, add(written_out(start), end))
+                demand(Context(whole).sign(at_start) == POSITIVE, "a start out of its range")
+                out.append([">", mul(side, add(written_out(theta), end))])
+    return out
 
 
 def legendre(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
