@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from theory.networks import norms
     from theory.numeric import optimizers
     from theory.numeric.batch import Batch
+    from theory.numeric.margins.classification import Classification
+    from theory.numeric.margins.homogeneous_network import HomogeneousNetwork
+    from theory.numeric.margins.margin_run import MarginWatch
+    from theory.numeric.margins.max_margin import max_margin
     from theory.numeric.matrices import spectral
     from theory.numeric.matrices.completion import complete
     from theory.numeric.matrices.completion_methods import hold_out
@@ -61,14 +65,17 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "Certificate",
+    "Classification",
     "Conjecture",
     "Coupled",
     "Derivation",
     "Design",
     "Elementwise",
     "GradientFlow",
+    "HomogeneousNetwork",
     "IsotropicMetric",
     "LinearNetwork",
+    "MarginWatch",
     "MatrixLoss",
     "Mirror",
     "Regression",
@@ -97,6 +104,7 @@ __all__ = [
     "limit_point_is",
     "links",
     "losses",
+    "max_margin",
     "monotone",
     "networks",
     "norms",
@@ -119,6 +127,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Batch": "theory.numeric.batch",
+    "Classification": "theory.numeric.margins.classification",
     "Certificate": "theory.exact.verdict",
     "Conjecture": "theory.claims.conjecture",
     "Coupled": "theory.flow.coupled",
@@ -126,8 +135,10 @@ _HOME = {
     "Design": "theory.mirror.design",
     "Elementwise": "theory.flow.parametrization",
     "GradientFlow": "theory.gradient_flow",
+    "HomogeneousNetwork": "theory.numeric.margins.homogeneous_network",
     "IsotropicMetric": "theory.mirror.isotropic",
     "LinearNetwork": "theory.numeric.matrices.linear_network",
+    "MarginWatch": "theory.numeric.margins.margin_run",
     "MatrixLoss": "theory.numeric.matrices.matrix_loss",
     "Mirror": "theory.gradient_flow",
     "Regression": "theory.numeric.problem",
@@ -152,6 +163,7 @@ _HOME = {
     "is_mirror_potential": "theory.claims.properties",
     "limit_is": "theory.claims.limit",
     "limit_point_is": "theory.claims.limit_claims",
+    "max_margin": "theory.numeric.margins.max_margin",
     "monotone": "theory.claims.properties",
     "passes": "theory.claims.trajectory",
     "prove": "theory.claims.prove",

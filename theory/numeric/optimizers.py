@@ -3,12 +3,21 @@ r"""Optimizers with finite steps, with one interface: a state, and what a gradie
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from theory.errors import DomainError
 from theory.numeric.compile import Array
+from theory.numeric.optimizer import (
+    Adaptive,
+    Optimizer,
+    State,
+    bound_to,
+    check_fraction,
+    check_positive,
+)
+from theory.numeric.steepest import Muon, Shampoo, Steepest
 
 __all__ = [
     "Adagrad",
@@ -16,48 +25,15 @@ __all__ = [
     "GradientDescent",
     "GroupRMSprop",
     "Momentum",
+    "Muon",
     "Optimizer",
     "RMSprop",
+    "Shampoo",
     "State",
+    "Steepest",
+    "bound_to",
     "read_optimizer",
 ]
-
-State = tuple[Array, ...]
-
-
-class Optimizer(Protocol):
-    """What `descend` needs of an optimizer."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def time_step(self) -> float:
-        """The time of the gradient flow that one step stands for; NaN where it is none."""
-        ...
-
-    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
-        r"""What a step changes a law by, in units of `theory.flow.step_drift`, shape of g.
-
-        To second order in the step, for g that vary from step to step; NaN where the steps are
-        not sums of gradients. The memory is empty at the first step.
-        """
-        ...
-
-    def begin(self, theta: Array) -> State: ...
-    def update(self, gradient: Array, state: State) -> tuple[Array, State]:
-        """What to add to the parameters, and the state after it."""
-        ...
-
-
-class _Adaptive:
-    """What optimizers have in common whose steps are no sums of gradients: they follow no flow."""
-
-    @property
-    def time_step(self) -> float:
-        return np.nan
-
-    def spread(self, g: Array, memory: State) -> tuple[Array, State]:
-        return np.full_like(g, np.nan), memory
 
 
 @dataclass(frozen=True)
@@ -79,7 +55,7 @@ class GradientDescent:
     rate: float
 
     def __post_init__(self) -> None:
-        _positive(self.rate, "rate")
+        check_positive(self.rate, "rate")
 
     @property
     def name(self) -> str:
@@ -119,8 +95,8 @@ class Momentum:
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        _positive(self.rate, "rate")
-        _fraction(self.beta, "beta")
+        check_positive(self.rate, "rate")
+        check_fraction(self.beta, "beta")
 
     @property
     def name(self) -> str:
@@ -149,7 +125,7 @@ class Momentum:
 
 
 @dataclass(frozen=True)
-class Adam(_Adaptive):
+class Adam(Adaptive):
     r"""Adam with bias correction: $-\eta\,\hat m/(\sqrt{\hat v} + \epsilon)$.
 
     Parameters
@@ -168,10 +144,10 @@ class Adam(_Adaptive):
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        _positive(self.rate, "rate")
-        _positive(self.epsilon, "epsilon")
-        _fraction(self.beta1, "beta1")
-        _fraction(self.beta2, "beta2")
+        check_positive(self.rate, "rate")
+        check_positive(self.epsilon, "epsilon")
+        check_fraction(self.beta1, "beta1")
+        check_fraction(self.beta2, "beta2")
 
     @property
     def name(self) -> str:
@@ -190,7 +166,7 @@ class Adam(_Adaptive):
 
 
 @dataclass(frozen=True)
-class RMSprop(_Adaptive):
+class RMSprop(Adaptive):
     r"""$v \leftarrow \beta v + (1 - \beta)g^2$, step $-\eta\,g/(\sqrt v + \epsilon)$.
 
     Parameters
@@ -214,9 +190,9 @@ class RMSprop(_Adaptive):
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        _positive(self.rate, "rate")
-        _positive(self.epsilon, "epsilon")
-        _fraction(self.beta, "beta")
+        check_positive(self.rate, "rate")
+        check_positive(self.epsilon, "epsilon")
+        check_fraction(self.beta, "beta")
 
     @property
     def name(self) -> str:
@@ -231,7 +207,7 @@ class RMSprop(_Adaptive):
 
 
 @dataclass(frozen=True)
-class GroupRMSprop(_Adaptive):
+class GroupRMSprop(Adaptive):
     r"""RMSprop with one $v$, of $\|g\|^2$, for all parameters, with bias correction.
 
     The steps have about the length $\eta$ and the direction of the gradient: the run goes along the
@@ -264,9 +240,9 @@ class GroupRMSprop(_Adaptive):
     epsilon: float = 1e-4
 
     def __post_init__(self) -> None:
-        _positive(self.rate, "rate")
-        _positive(self.epsilon, "epsilon")
-        _fraction(self.beta, "beta")
+        check_positive(self.rate, "rate")
+        check_positive(self.epsilon, "epsilon")
+        check_fraction(self.beta, "beta")
 
     @property
     def name(self) -> str:
@@ -284,7 +260,7 @@ class GroupRMSprop(_Adaptive):
 
 
 @dataclass(frozen=True)
-class Adagrad(_Adaptive):
+class Adagrad(Adaptive):
     r"""$v \leftarrow v + g^2$, step $-\eta\,g/(\sqrt v + \epsilon)$.
 
     Parameters
@@ -306,8 +282,8 @@ class Adagrad(_Adaptive):
     epsilon: float = 1e-10
 
     def __post_init__(self) -> None:
-        _positive(self.rate, "rate")
-        _positive(self.epsilon, "epsilon")
+        check_positive(self.rate, "rate")
+        check_positive(self.epsilon, "epsilon")
 
     @property
     def name(self) -> str:
@@ -337,13 +313,3 @@ def read_optimizer(given: Any) -> Optimizer:
         )
     found: Optimizer = given
     return found
-
-
-def _positive(value: float, name: str) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise DomainError(f"Expected {name} > 0 but got {name} = {value!r}.")
-
-
-def _fraction(value: float, name: str) -> None:
-    if not 0 <= value < 1:
-        raise DomainError(f"Expected 0 <= {name} < 1 but got {name} = {value!r}.")

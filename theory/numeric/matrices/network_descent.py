@@ -13,7 +13,7 @@ from theory.numeric.matrices.matrix_loss import SmoothLoss
 from theory.numeric.matrices.network_flow import read_theta
 from theory.numeric.matrices.options import number, whole
 from theory.numeric.matrices.spectral import Penalty
-from theory.numeric.optimizers import Optimizer, read_optimizer
+from theory.numeric.optimizers import Optimizer, bound_to, read_optimizer
 
 if TYPE_CHECKING:
     from theory.numeric.matrices.linear_network import LinearNetwork
@@ -113,7 +113,7 @@ def descend(
         For a start, options or an optimizer that do not fit.
     """
     theta = read_theta(network, loss, start)
-    optimizer = read_optimizer(optimizer)
+    optimizer = bound_to(read_optimizer(optimizer), network.shapes)
     steps, records = whole("steps", steps), whole("records", records)
     for name, value in (("loss_tol", loss_tol), ("weight_decay", weight_decay)):
         number(name, value, least=0)

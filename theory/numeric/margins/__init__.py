@@ -1,0 +1,1 @@
+"""Classification with homogeneous networks: steepest descent, margins, stationarity."""
