@@ -1,7 +1,7 @@
 """The command line, one verb for each question.
 
-``theory derive | laws | prove | replay | search | design | flow | network | complete | sweep |
-check``
+``theory derive | laws | prove | replay | search | design | flow | network | complete | margins |
+sweep | check``
 
 Exit codes: 0 answered, 1 refuted or failed, 2 bad input.
 """
@@ -660,6 +660,72 @@ def network(
     else:
         report_network(result, _console())
     sys.exit(0 if result["success"] else 1)
+
+
+@main.command()
+@click.option(
+    "--data",
+    required=True,
+    metavar="SOURCE",
+    help='A CSV file whose last column has two labels, or "digits:2,7".',
+)
+@click.option(
+    "--algorithms",
+    default="gd,sign,coordinate,spectral",
+    show_default=True,
+    help="Of gd, sign, coordinate, spectral, l3 (any lp), adam, muon, shampoo.",
+)
+@click.option("--train", type=int, help="Samples of each class to train with; 50 for digits.")
+@click.option(
+    "--layers",
+    default="50",
+    show_default=True,
+    help="Hidden widths such as 50 or 50,20; or linear; or diagonal:2.",
+)
+@click.option("--activation", default="relu", show_default=True, help='Or "max(z, 0)**2".')
+@click.option("--scale", type=float, default=0.1, show_default=True, help="Of the start.")
+@click.option(
+    "--loss-step", type=float, default=0.1, show_default=True, help="Fall of log(loss) in a step."
+)
+@click.option(
+    "--rate", type=float, default=1e-3, show_default=True, help="Of adam, muon and shampoo."
+)
+@click.option("--epsilon", type=float, default=1e-8, show_default=True, help="Of adam.")
+@click.option("--steps", type=int, default=6000, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--at", type=float, help="Compare at this -log(loss); the largest common one.")
+@click.option("--plot", metavar="FILE", help="Draw the margins (.png, .pdf, .svg).")
+@_JSON
+def margins(
+    data: str,
+    algorithms: str,
+    train: int | None,
+    layers: str,
+    activation: str,
+    scale: float,
+    loss_step: float,
+    rate: float,
+    epsilon: float,
+    steps: int,
+    seed: int,
+    at: float | None,
+    plot: str | None,
+    as_json: bool,
+) -> None:
+    """Train a homogeneous network by several algorithms, and compare its margins."""
+    from theory.cli_margins import report_margins, run_margins
+
+    if train is None and data.startswith("digits"):
+        train = 50
+    result = run_margins(
+        data, algorithms, train=train, layers=layers, activation=activation, scale=scale,
+        loss_step=loss_step, rate=rate, epsilon=epsilon, steps=steps, seed=seed, at=at, plot=plot,
+    )  # fmt: skip
+    if as_json:
+        _emit(result)
+    else:
+        report_margins(result, _console())
+    sys.exit(0 if all(row["success"] for row in result["runs"]) else 1)
 
 
 @main.command()

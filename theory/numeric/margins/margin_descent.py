@@ -103,11 +103,16 @@ def descend(
     kept = _records(steps, records)
     drops = _Drops(watch) if every_step else None
     state = optimizer.begin(theta)
+    fall = float(getattr(optimizer, "loss_step", None) or 0.0)
+    before, step = np.nan, np.zeros_like(theta)
     done, below, message = 0, False, ""
     with np.errstate(all="ignore"):
         for done in range(steps + 1):
             q = forward.margins(theta)
             u, p = soft_minimum(q)
+            if fall:
+                u, p, q = _followed(forward, theta, step, (before, u, p, q), fall)
+                before = u
             if not np.isfinite(u):
                 message = _not_finite(optimizer, done, theta)
                 break
@@ -130,7 +135,7 @@ def descend(
                 # the gradient of the loss: exp(-u) times that of its logarithm
                 g = g * np.exp(-u)
                 if not g.any():
-                    watch.record(done, theta, q, g)
+                    watch.record(done, theta, q, forward.gradient(p))
                     message = (
                         f"The gradient of the loss underflows in step {done}, where -log(loss) = "
                         f"{u:.4g}; steps by the logarithm of the loss go on."
@@ -148,6 +153,29 @@ def descend(
         message=message,
         nit=done,
     )
+
+
+def _followed(
+    forward: Any,
+    theta: Array,
+    step: Array,
+    found: tuple[float, float, Array, Array],
+    fall: float,
+) -> tuple[float, Array, Array]:
+    """Halve a step whose change of the logarithm of the loss is far from the one asked for.
+
+    The change c is one to first order. Near a saddle, where the gradient is tiny, and after it,
+    where the margins grow with a power of the parameters, the first order alone leads far away.
+    """
+    before, u, p, q = found
+    for _ in range(60):
+        if not (u < before - fall or u > before + 10 * fall or np.isnan(u)) or np.isnan(before):
+            break
+        step *= 0.5
+        theta -= step
+        q = forward.margins(theta)
+        u, p = soft_minimum(q)
+    return u, p, q
 
 
 def _on_batch(forward: Any, q: Array, chosen: Any) -> Array:
@@ -203,6 +231,11 @@ def _ended(task: Classification, below: bool, done: int, until: float, watch: Ma
         return f"{reached}, as far as asked." if u >= until else f"{reached}."
     twins = task.contradiction
     accuracy = watch.rows[-1][3]
+    if accuracy == 1:
+        return (
+            f"The loss is {np.exp(-u):.4g} after {done} steps, never below 1: all samples are "
+            "classified correctly, with margins that are still small; make more steps."
+        )
     why = (
         f"samples {twins[0]} and {twins[1]} are equal and have different labels, so that nothing "
         "separates them"

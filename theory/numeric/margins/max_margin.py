@@ -158,6 +158,8 @@ def _hull_point(Z: Array, norm: Norm, geometry: Geometry) -> Array:
     corners = _corners(geometry, norm, d)
     if corners is not None:
         return _by_program(Z, corners)
+    if isinstance(norm, Entrywise) and norm.p is sp.oo:
+        return _sum_program(Z)
     # nonnegative a with Z^T a = 0 and sum a = 1 in the sense of least squares: a/sum(a) is the
     # nearest point in l2
     a, _ = nnls(np.vstack([Z.T, np.ones(m)]), np.append(np.zeros(d), 1.0), maxiter=50 * m + 1000)
@@ -190,8 +192,7 @@ def _by_program(Z: Array, corners: Array) -> Array:
 
 def _by_descent(Z: Array, geometry: Geometry, alpha: Array) -> Array:
     m = Z.shape[0]
-    if getattr(geometry, "p", None) is None and geometry.dual(np.ones(Z.shape[1])) == Z.shape[1]:
-        return _sum_program(Z)
+    solver: Any = minimize
 
     def value(a: Array) -> tuple[float, Array]:
         g = a @ Z
@@ -201,7 +202,7 @@ def _by_descent(Z: Array, geometry: Geometry, alpha: Array) -> Array:
 
     best = alpha
     for _ in range(3):
-        result = minimize(
+        result = solver(
             value, best, jac=True, method="SLSQP", bounds=[(0, 1)] * m,
             constraints={"type": "eq", "fun": lambda a: a.sum() - 1, "jac": np.ones_like},
             options={"maxiter": 2000, "ftol": 1e-18},
