@@ -26,6 +26,9 @@ PAPERS = [
     "zhao2022_ratio_penalty",
     "jacot2021_saddle_to_saddle",
     "zhao2022_completion",
+    "gunasekar2018_optimization_geometry",
+    "lyu2020_gradient_descent_homogeneous",
+    "tsilivis2025_flavors_of_margin",
 ]
 STATEMENTS = [
     pytest.param(s, id=f"{paper}: {s.name}", marks=pytest.mark.slow if s.slow else ())

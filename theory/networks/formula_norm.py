@@ -167,6 +167,15 @@ def formula(expression: Any, variables: Any) -> FormulaNorm:
 def _variables(variables: Any) -> tuple[sp.Symbol, ...]:
     if isinstance(variables, str):
         variables = [v for v in variables.replace(",", " ").split() if v]
+    elif isinstance(variables, sp.Symbol):
+        variables = [variables]
+    if not isinstance(variables, list | tuple):
+        raise FormulaError(
+            f"Expected the variables of a norm such as 'x, y' but got {variables!r}."
+        )
+    for v in variables:
+        if not isinstance(v, sp.Symbol) and not (isinstance(v, str) and v.isidentifier()):
+            raise FormulaError(f"Expected a name or a symbol as a variable but got {v!r}.")
     given = [sp.Symbol(v, real=True) if isinstance(v, str) else v for v in variables]
     symbols = read_symbols(given)
     return tuple(symbols)

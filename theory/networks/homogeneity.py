@@ -121,11 +121,13 @@ def _parameters(given: Any, known: Mapping[str, sp.Symbol]) -> tuple[sp.Symbol, 
         given = [n for n in given.replace(",", " ").split() if n]
     elif isinstance(given, sp.Symbol):
         given = [given]
+    if not isinstance(given, list | tuple):
+        raise FormulaError(f"Expected parameters such as 'u, v' but got {given!r}.")
     found = []
     for v in given:
         s = known.get(v) if isinstance(v, str) else v
-        if s is None:
-            raise FormulaError(f"The formula does not contain the parameter {v}.")
+        if not isinstance(s, sp.Symbol):
+            raise FormulaError(f"The formula does not contain the parameter {v!r}.")
         found.append(s)
     return read_symbols(found)
 

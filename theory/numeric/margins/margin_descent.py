@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from theory.errors import DomainError, StartError
 from theory.numeric.compile import Array
 from theory.numeric.margins.classification import Classification
+from theory.numeric.margins.geometry import Geometry
 from theory.numeric.margins.margin_run import NORMS, MarginRun, MarginWatch
 from theory.numeric.margins.model import Model, read_parameters, soft_minimum
 from theory.numeric.matrices.options import whole
@@ -117,8 +118,13 @@ def descend(
                 message = _not_finite(optimizer, done, theta)
                 break
             g = forward.gradient(p)
-            if done == 0 and not g.any():
-                raise StartError(_dead(q))
+            if not g.any():
+                if done == 0:
+                    raise StartError(_dead(q))
+                watch.record(done, theta, q, g)
+                stationary = f"The gradient vanishes in step {done}: "
+                message = stationary + _ended(task, below, done, until, watch)
+                break
             below = below or u > 0
             if drops is not None:
                 drops.see(u, theta)
@@ -142,6 +148,14 @@ def descend(
                     )
                     break
             step, state = optimizer.update(g, state)
+            if u > 300 and not on_log and np.abs(step).max() < 1e-16 * np.abs(theta).max():
+                message = (
+                    f"The steps of {optimizer.name} vanish in step {done}, where -log(loss) is "
+                    f"{u:.4g}: squares of gradients below 1e-154 underflow."
+                )
+                break
+            if fall and u < 1:
+                _cap(step, theta, watch.own)
             theta += step
     if not message:
         message = _ended(task, below, done, until, watch)
@@ -149,10 +163,21 @@ def descend(
         theta,
         drops=-1 if drops is None else drops.count,
         largest_drop=np.nan if drops is None else drops.largest,
-        success=below and "not finite" not in message,
+        success=below and bool(np.isfinite(watch.rows[-1][2])),
         message=message,
         nit=done,
     )
+
+
+def _cap(step: Array, theta: Array, norm: Geometry) -> None:
+    """Double the norm instead of a step ten times as long.
+
+    Near a saddle the gradient is tiny, and c/|g| no small step. Once u = -log(ell) is above c, the
+    step c/|g| <= c R/(L u) is a small part of the norm R.
+    """
+    most, size = norm.value(theta), norm.value(step)
+    if size > 10 * most > 0:
+        step *= most / size
 
 
 def _followed(
@@ -162,14 +187,14 @@ def _followed(
     found: tuple[float, float, Array, Array],
     fall: float,
 ) -> tuple[float, Array, Array]:
-    """Halve a step whose change of the logarithm of the loss is far from the one asked for.
+    """Halve a step that raises the logarithm of the loss by ten times its intended fall.
 
-    The change c is one to first order. Near a saddle, where the gradient is tiny, and after it,
-    where the margins grow with a power of the parameters, the first order alone leads far away.
+    Its fall is one to first order. Near a saddle, where the gradient is tiny, the first order alone
+    leads far away.
     """
     before, u, p, q = found
     for _ in range(60):
-        if not (u < before - fall or u > before + 10 * fall or np.isnan(u)) or np.isnan(before):
+        if not (u < before - 10 * fall or np.isnan(u)) or np.isnan(before):
             break
         step *= 0.5
         theta -= step
