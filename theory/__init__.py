@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from theory.numeric import optimizers
     from theory.numeric.batch import Batch
     from theory.numeric.margins.classification import Classification
+    from theory.numeric.margins.framework import from_jax, from_torch
     from theory.numeric.margins.homogeneous_network import HomogeneousNetwork
     from theory.numeric.margins.margin_run import MarginWatch
     from theory.numeric.margins.max_margin import max_margin
@@ -95,6 +96,8 @@ __all__ = [
     "enclose",
     "errors",
     "expand_products",
+    "from_jax",
+    "from_torch",
     "greedy_low_rank",
     "hold_out",
     "integral_is",
@@ -156,6 +159,8 @@ _HOME = {
     "drift_at_most": "theory.claims.trajectory",
     "enclose": "theory.claims.trajectory",
     "expand_products": "theory.numeric.table",
+    "from_jax": "theory.numeric.margins.framework",
+    "from_torch": "theory.numeric.margins.framework",
     "greedy_low_rank": "theory.numeric.matrices.greedy",
     "hold_out": "theory.numeric.matrices.completion_methods",
     "integral_is": "theory.claims.integral",
