@@ -314,7 +314,8 @@ def _steps(found: Homogeneity) -> Iterator[RawStep]:
     smooth = not found.formula.has(sp.Max, sp.Min, sp.Abs, sp.sign, sp.Piecewise, sp.Heaviside)
     certificate = None
     if smooth:
-        certificate = Certificate("Euler's identity", is_zero(found.euler_defect))
+        verdict = is_zero(found.euler_defect)
+        certificate = None if verdict.undecided else Certificate("Euler's identity", verdict)
     yield (
         "Euler",
         [f"<grad f, theta> = {found.degree} f where f is differentiable"],

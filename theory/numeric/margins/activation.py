@@ -24,7 +24,7 @@ __all__ = ["Activation", "read_activation"]
 WORDS = {
     "relu": "max(z, 0)", "leaky relu": "max(z, z/100)", "linear": "z", "abs": "abs(z)"
 }  # fmt: skip
-Pair = Callable[[Array], tuple[Array, Array]]
+Pair = Callable[[Array], tuple[Array, Any]]
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,11 @@ def read_activation(given: Any) -> Activation:
     return Activation(degree, above, below)
 
 
-def _rectified(z: Array, a: float) -> tuple[Array, Array]:
+def _rectified(z: Array, a: float) -> tuple[Array, Any]:
     on = z > 0
     value = np.maximum(z, 0.0)
-    return (value if a == 1 else a * value), np.multiply(on, a, dtype=np.float64)
+    # a slope of 0 and 1 may stay a truth value: it multiplies as such, without a copy
+    return (value, on) if a == 1 else (a * value, a * on)
 
 
 def _bent(z: Array, a: float, b: float) -> tuple[Array, Array]:

@@ -171,6 +171,8 @@ class _Schatten:
         return np.asarray(np.linalg.svd(x.reshape(self.shape), compute_uv=False), np.float64)
 
     def value(self, theta: Array) -> float:
+        if self.p == np.inf and len(self.shape) == 2:
+            return _largest_singular_value(theta.reshape(self.shape))
         return self.inner.value(self._values(theta))
 
     def dual(self, g: Array) -> float:
@@ -185,6 +187,16 @@ class _Schatten:
         if s[-1] <= _RANK * s[0]:
             w = np.where(s > _RANK * s[0], w, 0.0)
         return ((U * w) @ Vt).ravel(), size
+
+
+def _largest_singular_value(A: Array) -> float:
+    """By the smaller Gram matrix, which keeps the digits of the largest one."""
+    most = float(np.abs(A).max(initial=0.0))
+    if most == 0 or not np.isfinite(most):
+        return most
+    B = A / most
+    gram = B @ B.T if B.shape[0] <= B.shape[1] else B.T @ B
+    return most * float(np.sqrt(np.linalg.eigvalsh(gram)[-1]))
 
 
 class _Blocks:

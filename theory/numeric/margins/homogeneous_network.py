@@ -113,12 +113,13 @@ class HomogeneousNetwork:
 
     def layers(self, theta: Array) -> list[Array]:
         """Views of the flat parameters, one a layer."""
-        out, begin = [], 0
-        for shape in self.shapes:
-            end = begin + int(np.prod(shape))
-            out.append(theta[begin:end].reshape(shape))
-            begin = end
-        return out
+        return [theta[a:b].reshape(shape) for a, b, shape in self._places]
+
+    @cached_property
+    def _places(self) -> tuple[tuple[int, int, tuple[int, ...]], ...]:
+        """Begin, end and shape of each layer among the flat parameters."""
+        ends = np.cumsum([0, *(int(np.prod(s)) for s in self.shapes)]).tolist()
+        return tuple(zip(ends[:-1], ends[1:], self.shapes, strict=True))
 
     def vector(self, layers: Sequence[ArrayLike]) -> Array:
         """The flat parameters of layers."""

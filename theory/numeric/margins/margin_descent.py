@@ -118,7 +118,8 @@ def descend(
                 message = _not_finite(optimizer, done, theta)
                 break
             g = forward.gradient(p)
-            if not g.any():
+            # the square may underflow, and is cheap
+            if not g @ g and not g.any():
                 if done == 0:
                     raise StartError(_dead(q))
                 watch.record(done, theta, q, g)
@@ -140,7 +141,7 @@ def descend(
             if not on_log:
                 # the gradient of the loss: exp(-u) times that of its logarithm
                 g = g * np.exp(-u)
-                if not g.any():
+                if u > 600 and not g.any():
                     watch.record(done, theta, q, forward.gradient(p))
                     message = (
                         f"The gradient of the loss underflows in step {done}, where -log(loss) = "
