@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 import theory as th
-from theory.numeric.margins.samples import read_digits
 
 STEPS, REPEATS = 2000, 5
 C = 0.1
-TASK, _ = read_digits(2, 7)
+TASK, _ = th.read_samples("digits:2,7", train=50)
 NET = th.HomogeneousNetwork.two_layer(64, 50)
 START = NET.start(scale=0.1, seed=1)
 Step = Callable[[list[Any]], list[Any]]

@@ -25,10 +25,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import theory as th
-from theory.numeric.margins.samples import read_digits
 from theory.show.margin_plot import plot_margins
 
-task, _ = read_digits(2, 7)
+task, _ = th.read_samples("digits:2,7", train=50)
 net = th.HomogeneousNetwork.two_layer(64, 50)
 start = net.start(scale=0.1, seed=1)
 steepest = th.optimizers.Steepest

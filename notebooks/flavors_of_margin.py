@@ -24,9 +24,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import theory as th
-from theory.numeric.margins.margin_run import compare
-from theory.numeric.margins.max_margin import predictor_margin
-from theory.numeric.margins.samples import read_digits
 from theory.show.margin_plot import plot_alignment, plot_margins
 
 # %% [markdown]
@@ -63,7 +60,7 @@ print("degree of v relu(w x)^2:", th.networks.homogeneity("v*max(w*x, 0)**2", "v
 # fixed rate would stop making progress, a step in proportion to $\|\theta\|$ would never settle.
 
 # %%
-task, test = read_digits(2, 7)
+task, test = th.read_samples("digits:2,7", train=50)
 net = th.HomogeneousNetwork.two_layer(64, 50)
 start = net.start(scale=0.1, seed=1)
 runs = {
@@ -71,7 +68,7 @@ runs = {
     for name, norm in
     {"gradient": "l2", "sign": "linf", "coordinate": "l1", "spectral": "spectral"}.items()
 }  # fmt: skip
-for name, margins in compare(runs).items():
+for name, margins in th.compare_margins(runs).items():
     row = ", ".join(f"{k} {margins[k]:.3g}" for k in ("l1", "l2", "linf", "spectral"))
     accuracy = (np.sign(net.output(runs[name].theta, test.X)) == test.y).mean()
     print(f"{name:10}: {row}; test accuracy {accuracy:.3f}")
@@ -120,7 +117,7 @@ for norm in ("l2", "linf", "l1"):
     q = (sparse.signed @ beta).min()
     print(f"{norm}: margins of beta l1 {q / abs(beta).sum():.4f}, linf {q / abs(beta).max():.4f}")
     try:
-        best = predictor_margin(sparse, 2, norm)
+        best = th.predictor_margin(sparse, 2, norm)
         print(f"    the largest in {best.norm}: {best.margin:.4f}")
     except th.TheoryError as error:
         print(f"    {error}")

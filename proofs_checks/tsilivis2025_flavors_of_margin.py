@@ -18,8 +18,6 @@ import sympy as sp
 import theory as th
 from proofs_checks.derived import exactly, fails, holds, refused
 from proofs_checks.statement import OURS, Outcome, Statement, all_of, bound, identities, numbers
-from theory.numeric.margins.margin_run import compare
-from theory.numeric.margins.samples import read_digits
 
 ABSTRACT = "abstract; statement ours"
 POSITIVE = dict.fromkeys(("u", "R", "G", "s", "ell", "gamma_0", "q_min", "q", "m", "L"), "positive")
@@ -148,7 +146,7 @@ def stationary_but_not_the_largest_margin() -> Outcome:
 @cache
 def digits() -> tuple[Any, Any, Any, np.ndarray]:
     """The digits 2 and 7, fifty of each to train with."""
-    task, test = read_digits(2, 7)
+    task, test = th.read_samples("digits:2,7", train=50)
     net = th.HomogeneousNetwork.two_layer(64, 50)
     return task, test, net, net.start(scale=0.1, seed=1)
 
@@ -179,7 +177,7 @@ def digit_margins(norm: str) -> Outcome:
 
 def own_norms() -> Outcome:
     """Each algorithm has the largest margin in its own norm, by the factors that were measured."""
-    table = compare(digit_runs())
+    table = th.compare_margins(digit_runs())
     best = {n: max(table, key=lambda k: table[k][n]) for n in TABLE}
     factors = {n: table[n][n] / table["l2"][n] for n in TABLE}
     others = table["l2"]["l2"] / max(table[n]["l2"] for n in TABLE if n != "l2")

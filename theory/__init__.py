@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from theory.numeric.margins.classification import Classification
     from theory.numeric.margins.framework import from_jax, from_torch
     from theory.numeric.margins.homogeneous_network import HomogeneousNetwork
-    from theory.numeric.margins.margin_run import MarginWatch
-    from theory.numeric.margins.max_margin import max_margin
+    from theory.numeric.margins.margin_run import MarginWatch, compare_margins
+    from theory.numeric.margins.max_margin import max_margin, predictor_margin
+    from theory.numeric.margins.samples import read_samples
     from theory.numeric.matrices import spectral
     from theory.numeric.matrices.completion import complete
     from theory.numeric.matrices.completion_methods import hold_out
@@ -87,6 +88,7 @@ __all__ = [
     "WeightNormalization",
     "__version__",
     "certificate",
+    "compare_margins",
     "complete",
     "conserved",
     "convex",
@@ -113,10 +115,12 @@ __all__ = [
     "norms",
     "optimizers",
     "passes",
+    "predictor_margin",
     "prove",
     "read_conjectures",
     "read_incomplete",
     "read_ratings",
+    "read_samples",
     "read_table",
     "replay",
     "replay_laws",
@@ -151,6 +155,7 @@ _HOME = {
     "Verdict": "theory.exact.verdict",
     "WeightNormalization": "theory.weight_normalization",
     "certificate": "theory.claims.certificate",
+    "compare_margins": "theory.numeric.margins.margin_run",
     "complete": "theory.numeric.matrices.completion",
     "conserved": "theory.claims.properties",
     "convex": "theory.claims.convexity",
@@ -171,10 +176,12 @@ _HOME = {
     "max_margin": "theory.numeric.margins.max_margin",
     "monotone": "theory.claims.properties",
     "passes": "theory.claims.trajectory",
+    "predictor_margin": "theory.numeric.margins.max_margin",
     "prove": "theory.claims.prove",
     "read_conjectures": "theory.claims.conjecture",
     "read_incomplete": "theory.numeric.matrices.matrix_files",
     "read_ratings": "theory.numeric.matrices.matrix_files",
+    "read_samples": "theory.numeric.margins.samples",
     "read_table": "theory.numeric.table",
     "replay": "theory.claims.replay",
     "replay_laws": "theory.flow.coupled_laws",

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from theory.errors import DataError, DomainError
 from theory.numeric.margins.homogeneous_network import HomogeneousNetwork
-from theory.numeric.margins.margin_run import MarginRun, compare
+from theory.numeric.margins.margin_run import MarginRun, compare_margins
 from theory.numeric.margins.samples import read_samples
 from theory.numeric.optimizers import Adam, Muon, Optimizer, Shampoo, Steepest
 from theory.show.patience import patience
@@ -53,7 +53,7 @@ def run_margins(
         with patience(name):
             runs[name] = net.descend(task, start, optimizer, steps=steps)
     trained = {k: r for k, r in runs.items() if r.success}
-    level = compare(trained, at) if trained else {}
+    level = compare_margins(trained, at) if trained else {}
     if plot is not None:
         _draw(plot, runs)
     rows = []

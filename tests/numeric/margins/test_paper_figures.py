@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 
 import theory as th
-from theory.numeric.margins.margin_run import MarginRun, compare
-from theory.numeric.margins.max_margin import predictor_margin
-from theory.numeric.margins.samples import read_digits
+from theory.numeric.margins.margin_run import MarginRun
 
 O = th.optimizers
-TASK, TEST = read_digits(2, 7)
+TASK, TEST = th.read_samples("digits:2,7", train=50)
 NET = th.HomogeneousNetwork.two_layer(64, 50)
 START = NET.start(scale=0.1, seed=1)
 # margins at the end of 6000 steps with log(loss) falling by .1 a step
@@ -41,7 +39,7 @@ def test_margins_of_digits(runs: dict[str, MarginRun], norm: str) -> None:
 
 
 def test_each_algorithm_wins_its_own_norm(runs: dict[str, MarginRun]) -> None:
-    at_equal_loss = compare(runs)
+    at_equal_loss = th.compare_margins(runs)
     for norm in MEASURED:
         values = {k: v[norm] for k, v in at_equal_loss.items()}
         assert max(values, key=values.__getitem__) == norm
@@ -187,11 +185,11 @@ def test_diagonal_networks_have_the_margins_of_their_predictor_norms() -> None:
         q = float((task.signed @ beta).min())
         ends[norm] = beta, q
     beta, q = ends["l2"]
-    best = predictor_margin(task, 2, "l2")
+    best = th.predictor_margin(task, 2, "l2")
     assert best.norm == "l1" and best.margin == pytest.approx(0.19291, abs=1e-5)
     assert q / np.abs(beta).sum() == pytest.approx(0.19280, abs=1e-4)
     beta, q = ends["linf"]
-    assert predictor_margin(task, 2, "linf").margin == pytest.approx(0.77474, abs=1e-5)
+    assert th.predictor_margin(task, 2, "linf").margin == pytest.approx(0.77474, abs=1e-5)
     assert q / np.abs(beta).max() == pytest.approx(0.76897, rel=2e-3)
     # l_{1/2} is not convex: coordinate descent ends at a worse stationary point
     halves = {k: v[1] / np.sqrt(np.abs(v[0])).sum() ** 2 for k, v in ends.items()}
@@ -199,4 +197,4 @@ def test_diagonal_networks_have_the_margins_of_their_predictor_norms() -> None:
     assert halves["l2"] == pytest.approx(0.0368, rel=0.01) and halves["l2"] > 1.2 * halves["l1"]
     assert (np.abs(ends["l1"][0]) > 1e-3 * np.abs(ends["l1"][0]).max()).sum() == 3
     with pytest.raises(th.errors.DomainError, match="not convex"):
-        predictor_margin(task, 2, "l1")
+        th.predictor_margin(task, 2, "l1")

@@ -19,7 +19,7 @@ from theory.numeric.compile import Array
 from theory.numeric.margins.geometry import Geometry, geometry_of
 from theory.numeric.margins.model import soft_minimum
 
-__all__ = ["Bounds", "MarginRun", "MarginWatch", "compare"]
+__all__ = ["Bounds", "MarginRun", "MarginWatch", "compare_margins"]
 
 NORMS = ("l1", "l2", "linf", "spectral")
 
@@ -38,6 +38,9 @@ class Bounds:
     rate : float
         The least $\Delta\log\tilde\gamma - L\min(1/\beta - 1)\Delta\log R$ between records with
         growing norm; not negative along a flow.
+    speed : float
+        The least $\|\nabla\log\ell\|_*^2/(L^2\tilde\gamma_0^{2/L}u^{2-2/L})$, at least 1: the
+        rate at which the loss vanishes along the unnormalized flow, over its bound.
     slack, slack_bound : ndarray, shape (records,)
         $\sum\lambda_i(q_i/q_{\min} - 1)$ and $m/(eL\tilde\gamma_0^{2/L}u)$.
     """
@@ -46,6 +49,7 @@ class Bounds:
     alignment: float
     alignment_bound: float
     rate: float
+    speed: float
     slack: Array
     slack_bound: Array
 
@@ -54,6 +58,7 @@ class Bounds:
         return bool(
             self.growth >= -tolerance
             and self.rate >= -tolerance
+            and self.speed >= 1 - tolerance - 1e-12
             and not self.alignment > self.alignment_bound * (1 + 1e-12)
             and (self.slack <= self.slack_bound * (1 + 1e-12)).all()
         )
@@ -175,11 +180,15 @@ class MarginRun:
         rates = (grown - L * between * stretch)[up]
         length = float(np.log(R[-1] / R[0]))
         first = float(np.exp(soft[0]))
+        # <-g, theta> = L sum p_i q_i = beta |g|_* R
+        euler = L * np.array([soft_minimum(q)[1] @ q for q in self.q[on]])
+        slopes = euler / (beta * R)
         return Bounds(
             growth=float(np.expm1(grown).min()),
             alignment=float(excess.min()),
             alignment_bound=float(soft[-1] - soft[0]) / (L * length) if length > 0 else np.nan,
             rate=float(rates.min()) if rates.size else np.nan,
+            speed=float((slopes**2 / (L**2 * first ** (2 / L) * u ** (2 - 2 / L))).min()),
             slack=self.slack[on],
             slack_bound=self.q.shape[1] / (np.e * L * first ** (2 / L) * u),
         )
@@ -210,7 +219,9 @@ class MarginRun:
         }
 
 
-def compare(runs: Mapping[str, MarginRun], at: float | None = None) -> dict[str, dict[str, float]]:
+def compare_margins(
+    runs: Mapping[str, MarginRun], at: float | None = None
+) -> dict[str, dict[str, float]]:
     r"""The margins of several runs at one value of $-\log\ell$.
 
     Runs at one number of steps, or at one rate, are at different losses, and say nothing.
