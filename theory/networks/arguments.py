@@ -23,6 +23,7 @@ __all__ = [
     "read_count",
     "read_decay",
     "read_depth",
+    "read_entries",
     "read_hidden",
     "read_matrix",
     "read_positive",
@@ -194,6 +195,20 @@ def read_vector(values: Any, name: str, *, symbols: bool = False) -> tuple[sp.Ex
                 f"Cannot decide whether {v} is real; declare its symbols with their signs."
             )
     return out
+
+
+def read_entries(entries: Any, size: int) -> tuple[sp.Expr, ...]:
+    """As many real numbers or formulas as there are parameters.
+
+    Raises
+    ------
+    ShapeError
+        For another number of them.
+    """
+    found = read_vector(entries, "entries", symbols=True)
+    if len(found) != size:
+        raise ShapeError(f"Expected {size} entries but got {len(found)}.")
+    return found
 
 
 def read_matrix(value: Any, name: str) -> NDArray[np.float64]:

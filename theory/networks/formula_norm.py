@@ -15,7 +15,7 @@ from typing import Any
 
 import sympy as sp
 
-from theory.errors import DomainError, FormulaError, NotClosedForm, ShapeError, UnsupportedFormula
+from theory.errors import DomainError, FormulaError, NotClosedForm, UnsupportedFormula
 from theory.exact.balls import sign_of_number
 from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.initial_data import read_formulas, read_symbols
@@ -23,7 +23,7 @@ from theory.exact.markup import latex_of
 from theory.exact.signs import sign_on
 from theory.exact.verdict import Certificate, Status, Verdict
 from theory.exact.zero import is_zero
-from theory.networks.arguments import read_vector
+from theory.networks.arguments import read_entries
 from theory.networks.certify import certify_zero, young_step
 from theory.networks.unit_ball import Point, UnitBall, largest_product, polar
 
@@ -75,7 +75,7 @@ class FormulaNorm:
 
     def value(self, entries: Sequence[Any]) -> sp.Expr:
         """The norm of real numbers or formulas."""
-        found = self._read(entries)
+        found = read_entries(entries, self.size)
         return self.expression.xreplace(dict(zip(self.variables, found, strict=True)))
 
     def direction(self, gradient: Sequence[Any]) -> tuple[sp.Expr, ...]:
@@ -86,7 +86,7 @@ class FormulaNorm:
         >>> formula("sqrt(2*x**2 + 3*y**2)", "x, y").direction([2, 0])
         (sqrt(2)/2, 0)
         """
-        g = self._read(gradient)
+        g = read_entries(gradient, self.size)
         if self.kind == "polytope":
             return UnitBall(polar(self.data)).direction(g)
         if all(v == 0 for v in g):
@@ -105,12 +105,6 @@ class FormulaNorm:
     def derivation(self) -> Derivation:
         """The dual and the direction, with their certificates."""
         return numbered(f"Dual of {self.name}", _steps(self))
-
-    def _read(self, entries: Sequence[Any]) -> tuple[sp.Expr, ...]:
-        found = read_vector(entries, "entries", symbols=True)
-        if len(found) != self.size:
-            raise ShapeError(f"Expected {self.size} entries but got {len(found)}.")
-        return found
 
     def __str__(self) -> str:
         return self.name

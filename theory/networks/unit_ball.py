@@ -23,7 +23,7 @@ from theory.exact.balls import sign_of_number
 from theory.exact.derivation import Derivation, RawStep, numbered
 from theory.exact.initial_data import read_rational
 from theory.exact.verdict import Certificate, Status, Verdict
-from theory.networks.arguments import read_vector
+from theory.networks.arguments import read_entries
 
 __all__ = ["Point", "UnitBall", "polar", "unit_ball"]
 
@@ -67,7 +67,7 @@ class UnitBall:
         >>> unit_ball([[1, 0], [0, 1]]).value([3, -4])
         7
         """
-        return largest_product(self._read(entries), self.dual.points)
+        return largest_product(read_entries(entries, self.size), self.dual.points)
 
     def direction(self, gradient: Sequence[Any]) -> tuple[sp.Expr, ...]:
         """A point of the ball with the largest product with the gradient, the first of several.
@@ -82,7 +82,7 @@ class UnitBall:
         >>> unit_ball([[1, 1], [1, -1]]).direction([3, -4])
         (1, -1)
         """
-        g = self._read(gradient)
+        g = read_entries(gradient, self.size)
         best, most = (sp.S.Zero,) * self.size, sp.S.Zero
         for p in self.points:
             product = sp.Add(*(a * b for a, b in zip(g, p, strict=True)))
@@ -97,12 +97,6 @@ class UnitBall:
     def derivation(self) -> Derivation:
         """Both norms as maxima over points."""
         return numbered(f"Norm of the {self.name}", _steps(self))
-
-    def _read(self, entries: Sequence[Any]) -> tuple[sp.Expr, ...]:
-        found = read_vector(entries, "entries", symbols=True)
-        if len(found) != self.size:
-            raise ShapeError(f"Expected {self.size} entries but got {len(found)}.")
-        return found
 
     def __str__(self) -> str:
         return self.name

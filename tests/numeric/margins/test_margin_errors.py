@@ -9,6 +9,7 @@ import pytest
 
 import theory as th
 from theory.errors import DataError, DomainError, FormulaError, ShapeError, StartError
+from theory.numeric.margins.geometry import geometry_of
 
 O = th.optimizers
 X = np.array([[2.0, 1.0], [-1.0, 0.5], [1.0, -1.0]])
@@ -177,3 +178,26 @@ def test_normalized_steps_with_momentum_and_decay() -> None:
 def test_unnormalized_step_is_scaled_by_the_dual_norm() -> None:
     step, _ = O.Steepest("l1", rate=0.1, normalized=False).update(np.array([1.0, -3.0]), ())
     assert np.allclose(step, [0.0, 0.3])
+
+
+@pytest.mark.parametrize(
+    "norm",
+    ["l1", "l5/4", "l2", "l3", "l10", "l100", "linf", "spectral",
+     th.norms.unit_ball(np.eye(5, dtype=int)),
+     th.norms.formula("sqrt(a**2 + 2*b**2 + c**2 + d**2 + a*b + e**2)", "a, b, c, d, e")],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_largest_margin_is_enclosed_in_any_norm(norm: Any, scale: float) -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((30, 5))
+    labels = np.where(inputs[:, 0] > 0, 1.0, -1.0)
+    best = th.max_margin(scale * inputs, labels, norm)
+    assert best.success and best.upper_bound - best.margin <= 1e-7 * best.upper_bound
+    # an upper bound by duality, and a lower one by the weight itself
+    geometry = geometry_of(norm, ((5,),))
+    signed = labels[:, None] * inputs
+    assert geometry.dual(best.multipliers @ signed) * scale == pytest.approx(best.upper_bound)
+    assert geometry.value(best.w) == pytest.approx(1)
+    assert (signed @ best.w).min() * scale == pytest.approx(best.margin)
+    assert 0 < len(best.support) <= 6

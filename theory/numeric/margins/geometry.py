@@ -16,7 +16,7 @@ from theory.networks.norms import Blocks, Entrywise, Norm, SchattenNorm, read_no
 from theory.networks.unit_ball import UnitBall
 from theory.numeric.compile import Array, compile_expressions
 
-__all__ = ["Geometry", "geometry_of"]
+__all__ = ["Geometry", "geometry_of", "power_geometry"]
 
 Shapes = tuple[tuple[int, ...], ...]
 _RANK = 1e-14
@@ -54,7 +54,7 @@ def geometry_of(norm: Any, shapes: Shapes) -> Geometry:
 @lru_cache(maxsize=256)
 def _geometry_of(norm: Norm, shapes: Shapes) -> Geometry:
     if isinstance(norm, Entrywise):
-        return _power(float(norm.p))
+        return power_geometry(float(norm.p))
     if isinstance(norm, SchattenNorm):
         if len(shapes) != 1:
             raise ShapeError(f"{norm} is of one matrix; for layers there is th.norms.blocks.")
@@ -71,7 +71,8 @@ def _geometry_of(norm: Norm, shapes: Shapes) -> Geometry:
     return _Formula(norm)
 
 
-def _power(p: float) -> Geometry:
+def power_geometry(p: float) -> Geometry:
+    """The lp norm of all entries."""
     if p == 2:
         return _Euclidean()
     if p == 1:
@@ -160,7 +161,7 @@ class _Schatten:
     """Of one layer; a vector has one singular value, its Euclidean norm."""
 
     def __init__(self, p: float, shape: tuple[int, ...]) -> None:
-        self.shape, self.inner = shape, _power(p)
+        self.shape, self.inner = shape, power_geometry(p)
         self.p = p
 
     def _values(self, x: Array) -> Array:
@@ -207,8 +208,8 @@ class _Blocks:
         if isinstance(norm.inner, SchattenNorm):
             self.parts: list[Geometry] = [_Schatten(p, _matrix(s)) for s in shapes]
         else:
-            self.parts = [_power(p)] * len(shapes)
-        self.outer = _power(float(norm.outer))
+            self.parts = [power_geometry(p)] * len(shapes)
+        self.outer = power_geometry(float(norm.outer))
         self.flat = float(norm.outer) == np.inf
         ends = np.cumsum([0, *(int(np.prod(s)) for s in shapes)])
         self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
-from scipy.optimize import linprog, minimize, nnls
+from scipy.optimize import linprog, nnls
 
 from theory.errors import DomainError
 from theory.networks.norms import Entrywise, Norm, lp, read_norm
 from theory.numeric.compile import Array
 from theory.numeric.margins.classification import Classification
+from theory.numeric.margins.cutting_planes import cutting_planes
 from theory.numeric.margins.geometry import Geometry, geometry_of
+from theory.numeric.margins.power_margin import power_margin
 
 __all__ = ["MaxMargin", "max_margin", "predictor_margin"]
 
@@ -64,8 +66,8 @@ class MaxMargin:
 def max_margin(X: Classification | ArrayLike, y: ArrayLike | None = None, norm: Any = "l2") -> Any:
     r"""The largest margin of a linear classifier in a norm.
 
-    l1, linf and polytopes by linear programs (HiGHS), l2 by nonnegative least squares, others by
-    sequential quadratic programming of the dual; what comes back is certified by its duality gap.
+    l1, linf and polytopes by linear programs (HiGHS), l2 by nonnegative least squares, lp by a
+    barrier method, others by cutting planes; what comes back is certified by its duality gap.
 
     Parameters
     ----------
@@ -90,24 +92,28 @@ def max_margin(X: Classification | ArrayLike, y: ArrayLike | None = None, norm: 
     task = X if isinstance(X, Classification) else Classification(X, y)  # type: ignore[arg-type]
     chosen = read_norm(norm)
     geometry = geometry_of(chosen, ((task.d,),))
-    Z = task.signed
-    scale = float(np.abs(Z).max())
+    scale = float(np.abs(task.signed).max())
     if scale == 0:
         return _not_separable(task, chosen, np.full(task.m, 1 / task.m))
-    alpha = _hull_point(Z / scale, chosen, geometry)
-    g = alpha @ Z
-    upper = geometry.dual(g)
-    if upper <= 1e-12 * scale:
+    Z = task.signed / scale
+    alpha = _nearest(Z)
+    if np.abs(alpha @ Z).max() <= 1e-12:
         return _not_separable(task, chosen, alpha)
-    w, margin = _best_weight(Z, chosen, geometry, alpha)
-    gap = (upper - margin) / upper
-    solved = gap <= _GAP
+    w, alpha = _solve(Z, chosen, geometry, alpha)
+    u, upper = geometry.steepest(alpha @ Z)
+    margin = -np.inf
+    for trial in (w, u):
+        size = geometry.value(trial)
+        if size > 0 and float((Z @ trial).min()) / size > margin:
+            w, margin = trial / size, float((Z @ trial).min()) / size
+    solved = upper - margin <= _GAP * upper
+    low, high = margin * scale, upper * scale
     message = (
-        f"The margin is between {margin:.12g} and {upper:.12g}."
+        f"The margin is between {low:.12g} and {high:.12g}."
         if solved
-        else f"Only bounds were found: the margin is between {margin:.6g} and {upper:.6g}."
+        else f"Only bounds were found: the margin is between {low:.6g} and {high:.6g}."
     )
-    return MaxMargin(chosen.name, w, margin, upper, alpha, bool(solved and margin > 0), message)
+    return MaxMargin(chosen.name, w, low, high, alpha, bool(solved and margin > 0), message)
 
 
 def predictor_margin(task: Classification, depth: int, norm: Any) -> MaxMargin:
@@ -152,21 +158,36 @@ def _not_separable(task: Classification, norm: Norm, alpha: Array) -> MaxMargin:
     )  # fmt: skip
 
 
-def _hull_point(Z: Array, norm: Norm, geometry: Geometry) -> Array:
-    """The point of the hull of the rows that is nearest to zero in the dual norm."""
+def _nearest(Z: Array) -> Array:
+    """The point of the hull of the rows that is nearest to zero in l2, by its weights.
+
+    Nonnegative a with Z^T a = 0 and sum a = 1 in the sense of least squares are a multiple of it.
+    """
     m, d = Z.shape
-    corners = _corners(geometry, norm, d)
-    if corners is not None:
-        return _by_program(Z, corners)
-    if isinstance(norm, Entrywise) and norm.p is sp.oo:
-        return _sum_program(Z)
-    # nonnegative a with Z^T a = 0 and sum a = 1 in the sense of least squares: a/sum(a) is the
-    # nearest point in l2
     a, _ = nnls(np.vstack([Z.T, np.ones(m)]), np.append(np.zeros(d), 1.0), maxiter=50 * m + 1000)
-    alpha = a / a.sum()
+    return np.asarray(a / a.sum())
+
+
+def _solve(Z: Array, norm: Norm, geometry: Geometry, alpha: Array) -> tuple[Array, Array]:
+    """A weight and the weights of the rows, of the primal and of the dual problem.
+
+    The l2 solution `alpha` separates, and is where others begin.
+    """
+    start = alpha @ Z
     if isinstance(norm, Entrywise) and norm.p == 2:
-        return alpha
-    return _by_descent(Z, geometry, alpha)
+        return start, alpha
+    if isinstance(norm, Entrywise) and norm.p is sp.oo:
+        return _box_program(Z), _sum_program(Z)
+    corners = _corners(geometry, norm, Z.shape[1])
+    if corners is not None:
+        return _corner_program(Z, corners), _by_program(Z, corners)
+    if isinstance(norm, Entrywise):
+        w, weights = power_margin(Z, start, float(norm.p))
+    else:
+        polar = geometry_of(norm.dual, ((Z.shape[1],),))
+        w, weights = cutting_planes(Z, start, geometry, polar, 1e-9)
+    total = float(weights.sum())
+    return w, weights / total if total > 0 else alpha
 
 
 def _corners(geometry: Geometry, norm: Norm, d: int) -> Array | None:
@@ -190,31 +211,6 @@ def _by_program(Z: Array, corners: Array) -> Array:
     return np.asarray(alpha / alpha.sum())
 
 
-def _by_descent(Z: Array, geometry: Geometry, alpha: Array) -> Array:
-    m = Z.shape[0]
-    solver: Any = minimize
-
-    def value(a: Array) -> tuple[float, Array]:
-        g = a @ Z
-        u, size = geometry.steepest(g)
-        # the gradient of half the square, which is smooth at zero too
-        return 0.5 * size**2, size * (Z @ u)
-
-    best = alpha
-    for _ in range(3):
-        result = solver(
-            value, best, jac=True, method="SLSQP", bounds=[(0, 1)] * m,
-            constraints={"type": "eq", "fun": lambda a: a.sum() - 1, "jac": np.ones_like},
-            options={"maxiter": 2000, "ftol": 1e-18},
-        )  # fmt: skip
-        trial = np.maximum(result.x, 0.0)
-        trial /= trial.sum()
-        if not geometry.dual(trial @ Z) < geometry.dual(best @ Z):
-            break
-        best = trial
-    return best
-
-
 def _sum_program(Z: Array) -> Array:
     """The dual of linf: least sum of |Z^T alpha|."""
     m, d = Z.shape
@@ -225,25 +221,6 @@ def _sum_program(Z: Array) -> Array:
     )  # fmt: skip
     alpha = np.maximum(found[:m], 0.0)
     return np.asarray(alpha / alpha.sum())
-
-
-def _best_weight(Z: Array, norm: Norm, geometry: Geometry, alpha: Array) -> tuple[Array, float]:
-    """A weight of norm one with a large margin: of the dual solution, or by a linear program."""
-    u, _ = geometry.steepest(alpha @ Z)
-    candidates = [u]
-    d = Z.shape[1]
-    if isinstance(norm, Entrywise) and norm.p is sp.oo:
-        candidates.append(_box_program(Z))
-    else:
-        corners = _corners(geometry, norm, d)
-        if corners is not None:
-            candidates.append(_corner_program(Z, corners))
-    best, margin = u, -np.inf
-    for w in candidates:
-        size = geometry.value(w)
-        if size > 0 and float((Z @ w).min()) / size > margin:
-            best, margin = w / size, float((Z @ w).min()) / size
-    return best, margin
 
 
 def _solved(cost: Array, **program: Any) -> Array:
