@@ -23,6 +23,7 @@ from theory.flow.step_drift import step_drift
 from theory.numeric.compile import Array, compile_expressions
 from theory.numeric.dual_curve import ClosedForm, numeric_curve
 from theory.numeric.objective import compile_objective, target_predictor
+from theory.numeric.optimizer import rate_text
 from theory.numeric.optimizers import Optimizer, State, read_optimizer
 from theory.numeric.problem import Regression
 from theory.numeric.start import Start, read_constants
@@ -181,7 +182,7 @@ def descend(
                 success = False
                 message = (
                     f"The run diverges within {done} steps of {optimizer.name}: "
-                    f"rate = {getattr(optimizer, 'rate', np.nan):g} is too large for these data."
+                    f"rate = {rate_text(optimizer)} is too large for these data."
                 )
                 break
             if done == steps:

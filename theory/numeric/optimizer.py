@@ -9,7 +9,15 @@ import numpy as np
 from theory.errors import DomainError
 from theory.numeric.compile import Array
 
-__all__ = ["Adaptive", "Optimizer", "State", "bound_to", "check_fraction", "check_positive"]
+__all__ = [
+    "Adaptive",
+    "Optimizer",
+    "State",
+    "bound_to",
+    "check_fraction",
+    "check_positive",
+    "rate_text",
+]
 
 State = tuple[Array, ...]
 
@@ -54,6 +62,12 @@ def bound_to(optimizer: Optimizer, shapes: tuple[tuple[int, ...], ...]) -> Optim
     bind: Any = getattr(optimizer, "bind", None)
     found: Optimizer = optimizer if bind is None else bind(shapes)
     return found
+
+
+def rate_text(optimizer: Optimizer) -> str:
+    """The rate of an optimizer for a message, which may be a number, a pair or a function."""
+    rate: Any = getattr(optimizer, "rate", None)
+    return f"{rate:g}" if isinstance(rate, int | float) else str(rate)
 
 
 def check_positive(value: float, name: str) -> None:

@@ -44,6 +44,7 @@ STEEP = O.Steepest("l2", loss_step=0.1)
         (lambda: NET.descend(TASK, START[:-1], STEEP), ShapeError, "12 parameters"),
         (lambda: NET.descend(TASK, START * np.nan, STEEP), StartError, "finite"),
         (lambda: NET.descend(TASK, 0 * START, STEEP), StartError, "dead"),
+        (lambda: NET.descend(TASK, START * 1e200, STEEP), StartError, "not finite at the start"),
         (lambda: NET.descend(TASK, -np.abs(START), STEEP, batch_size=9), DomainError, "batch"),
         (lambda: NET.descend(TASK, START, "sgd"), DomainError, "optimizer"),
         (lambda: NET.descend(TASK, START, STEEP, steps=-1), DomainError, "steps"),
@@ -201,3 +202,15 @@ def test_largest_margin_is_enclosed_in_any_norm(norm: Any, scale: float) -> None
     assert geometry.value(best.w) == pytest.approx(1)
     assert (signed @ best.w).min() * scale == pytest.approx(best.margin)
     assert 0 < len(best.support) <= 6
+
+
+def test_any_optimizer_runs_in_any_descent() -> None:
+    flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
+    data, start = th.Regression([[1.0, 2.0, 3.0]], [1.0]), {"u": 0.1, "v": 0.1}
+    run = flow.descend(data, start, O.Steepest("linf", rate=(0.05, 0.6)), steps=3000, tol=1e-3)
+    assert run.success and np.isnan(run.t[-1])
+    diverged = flow.descend(data, start, O.Steepest("l2", rate=(1e200, 0.5)), steps=50)
+    assert not diverged.success and "(1e+200, 0.5)" in diverged.message
+    network, loss = th.LinearNetwork([3, 4, 3]), th.MatrixLoss(np.diag([3.0, 2.0, 1.0]))
+    muon = O.Muon(0.01)
+    assert network.descend(loss, network.start(scale=0.1), muon, steps=2000).loss[-1] < 0.01

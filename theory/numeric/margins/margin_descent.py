@@ -115,6 +115,11 @@ def descend(
                 u, p, q = _followed(forward, theta, step, (before, u, p, q), fall)
                 before = u
             if not np.isfinite(u):
+                if done == 0:
+                    raise StartError(
+                        "The margins are not finite at the start, where the largest parameter is "
+                        f"{np.abs(theta).max():.3g}; give smaller parameters or inputs."
+                    )
                 message = _not_finite(optimizer, done, theta)
                 break
             g = forward.gradient(p)

@@ -13,6 +13,7 @@ from theory.numeric.matrices.matrix_loss import SmoothLoss
 from theory.numeric.matrices.network_flow import read_theta
 from theory.numeric.matrices.options import number, whole
 from theory.numeric.matrices.spectral import Penalty
+from theory.numeric.optimizer import rate_text
 from theory.numeric.optimizers import Optimizer, bound_to, read_optimizer
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def descend(
                 success = False
                 message = (
                     f"The run diverges within {done} steps of {optimizer.name}: "
-                    f"rate = {getattr(optimizer, 'rate', np.nan):g} is too large."
+                    f"rate = {rate_text(optimizer)} is too large."
                 )
                 break
             if fits:
