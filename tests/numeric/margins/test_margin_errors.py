@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import theory as th
 from theory.errors import DataError, DomainError, FormulaError, ShapeError, StartError
 from theory.numeric.margins.geometry import geometry_of
 
 O = th.optimizers
+P = sp.Symbol("p", positive=True)
 X = np.array([[2.0, 1.0], [-1.0, 0.5], [1.0, -1.0]])
 TASK = th.Classification(X, [1, -1, 1])
 NET = th.HomogeneousNetwork.two_layer(2, 4)
@@ -70,6 +72,11 @@ STEEP = O.Steepest("l2", loss_step=0.1)
         (lambda: th.max_margin(X, [1, 0, 1]), DataError, "got 0"),
         (lambda: th.max_margin(TASK, norm="l0"), FormulaError, "p >= 1"),
         (lambda: th.max_margin(TASK, norm=th.norms.unit_ball([[1]])), ShapeError, "parameters"),
+        (lambda: th.max_margin(TASK, norm=th.norms.lp(P)), FormulaError, "a number"),
+        (lambda: O.Steepest(th.norms.blocks("l2", P), rate=1.0).bind(((2,),)).update(X[0], ()),
+         FormulaError, "a number"),
+        (lambda: th.predictor_margin(TASK, 0, "l2"), DomainError, "depth"),
+        (lambda: th.predictor_margin(TASK, 2, "spectral"), DomainError, "lp norm"),
         (lambda: th.norms.unit_ball([[1, 0], [2, 0]]), DataError, "span 1 of 2"),
         (lambda: th.norms.blocks("spectral", 1), FormulaError, "layer"),
     ],

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import sympy as sp
 
-from theory.errors import ShapeError
+from theory.errors import FormulaError, ShapeError
 from theory.networks.formula_norm import FormulaNorm
 from theory.networks.norms import Blocks, Entrywise, Norm, SchattenNorm, read_norm
 from theory.networks.unit_ball import UnitBall
@@ -53,6 +53,12 @@ def geometry_of(norm: Any, shapes: Shapes) -> Geometry:
 
 @lru_cache(maxsize=256)
 def _geometry_of(norm: Norm, shapes: Shapes) -> Geometry:
+    exponents = [
+        e for e in (getattr(norm, "p", None), getattr(norm, "outer", None)) if e is not None
+    ]
+    exponents += [norm.inner.p] if isinstance(norm, Blocks) else []
+    if any(e.free_symbols for e in exponents):
+        raise FormulaError(f"Expected a number as the exponent of {norm}; a symbol has no values.")
     if isinstance(norm, Entrywise):
         return power_geometry(float(norm.p))
     if isinstance(norm, SchattenNorm):

@@ -22,6 +22,7 @@ from theory.numeric.margins.classification import Classification
 from theory.numeric.margins.cutting_planes import cutting_planes
 from theory.numeric.margins.geometry import Geometry, geometry_of
 from theory.numeric.margins.power_margin import power_margin
+from theory.numeric.matrices.options import whole
 
 __all__ = ["MaxMargin", "max_margin", "predictor_margin"]
 
@@ -137,6 +138,7 @@ def predictor_margin(task: Classification, depth: int, norm: Any) -> MaxMargin:
     chosen = read_norm(norm)
     if not isinstance(chosen, Entrywise):
         raise DomainError(f"Expected an lp norm of the parameters but got {chosen}.")
+    depth = whole("depth", depth)
     p = chosen.p if chosen.p is sp.oo else chosen.p / depth
     if p is not sp.oo and p < 1:
         raise DomainError(
@@ -154,7 +156,7 @@ def _not_separable(task: Classification, norm: Norm, alpha: Array) -> MaxMargin:
     return MaxMargin(
         norm.name, np.zeros(task.d), 0.0, 0.0, alpha, False,
         f"The data are not separable by a hyperplane through zero: {why}a convex combination of "
-        f"{used} signed samples vanishes.",
+        f"{used} signed samples is zero up to rounding.",
     )  # fmt: skip
 
 
@@ -164,7 +166,12 @@ def _nearest(Z: Array) -> Array:
     Nonnegative a with Z^T a = 0 and sum a = 1 in the sense of least squares are a multiple of it.
     """
     m, d = Z.shape
-    a, _ = nnls(np.vstack([Z.T, np.ones(m)]), np.append(np.zeros(d), 1.0), maxiter=50 * m + 1000)
+    target = np.append(np.zeros(d), 1.0)
+    try:
+        a, _ = nnls(np.vstack([Z.T, np.ones(m)]), target, maxiter=50 * m + 1000)
+    except RuntimeError:
+        # too many iterations: a near point in l1 separates as well
+        return _sum_program(Z)
     return np.asarray(a / a.sum())
 
 
@@ -174,7 +181,8 @@ def _solve(Z: Array, norm: Norm, geometry: Geometry, alpha: Array) -> tuple[Arra
     The l2 solution `alpha` separates, and is where others begin.
     """
     start = alpha @ Z
-    if isinstance(norm, Entrywise) and norm.p == 2:
+    if (isinstance(norm, Entrywise) and norm.p == 2) or (Z @ start).min() <= 0:
+        # where rounding hides a tiny margin, bounds are all that there is
         return start, alpha
     if isinstance(norm, Entrywise) and norm.p is sp.oo:
         return _box_program(Z), _sum_program(Z)
