@@ -59,6 +59,9 @@ def twins() -> dict[str, Any]:
         # the flow has more than one solution from u = 0
         {"component": ["+", ["^", "u", "4/3"], "v"]},
         {"component": ["+", ["Abs", "u"], "v"]}, {"slopes": [["sign", "z"]]},
+        # from a start beyond the range, or a flow that leaves it, nothing is known there
+        {"ranges": {"u": [2, 3], "v": [None, None]}},
+        {"ranges": {"u": [None, None], "v": [0, None]}},
     ],
     ids=str,
 )  # fmt: skip

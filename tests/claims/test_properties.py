@@ -101,3 +101,17 @@ def test_no_counterexample_beyond_the_declared_range():
     assert th.is_mirror_potential("(x*log(x) - x)/4", rho["(0, 1)"], half).proved
     assert th.is_legendre(rho["(0, 1)"], half).undecided
     assert th.is_legendre(rho["real"], half).proved
+
+
+def test_curve_that_may_return_has_no_counterexample_beyond_the_range():
+    """Along u' = v, v' = u from (5/4, 3/4) u turns back at 1, below its range (11/10, 2)."""
+    product = {"u": sp.Rational(5, 4), "v": sp.Rational(3, 4)}
+    bounded = th.Elementwise("u*v", "u, v", assume={"u": "(11/10, 2)"})
+    free = th.Elementwise("u*v", "u, v")
+    right = "x*asinh(2*x)/2 - sqrt(4*x**2 + 1)/4"
+    wrong = f"{right} + ((x**2 + 2*x + 1)**(1/2) - x - 1)**3"
+    assert th.is_mirror_potential(right, free, product).proved
+    assert th.is_mirror_potential(wrong, free, product).refuted
+    assert th.is_mirror_potential(wrong, bounded, product).undecided
+    # a factor is wrong at the start already
+    assert th.is_mirror_potential(f"3*({right})", free, product).refuted

@@ -289,14 +289,19 @@ def is_mirror_potential(F: Any, flow: FlowModel | Elementwise, start: Mapping[An
         return Verdict(Status.UNDECIDED, str(error))
     if verdict.refuted and not _counts(verdict, mirror):
         return Verdict(Status.UNDECIDED, f"F''(x) M is not 1 somewhere, but {_leaves(mirror)}")
-    leaves = {} if mirror.curve.stays_in_ranges() else {"leaves": True}
+    alone = len(mirror.start) == 1 and not mirror.curve.stays_in_ranges()
+    leaves = {"leaves": True} if alone else {}
     return recorded(
         verdict, lambda: _potential_claim(F, mirror), lambda: _dual_hints(mirror) | leaves
     )
 
 
 def _counts(verdict: Verdict, mirror: MirrorFlow) -> bool:
-    """Whether the parameters are in their declared ranges at the witness."""
+    """Whether the parameters are in their declared ranges at the witness, and on the way to it.
+
+    A single parameter never turns back; of several, the flow may leave the ranges and return, so
+    that only what fails at the start counts.
+    """
     curve = mirror.curve
     witness = dict(verdict.witness or {})
     symbols = {s.name: s for s in curve.ranges} | {
@@ -306,7 +311,10 @@ def _counts(verdict: Verdict, mirror: MirrorFlow) -> bool:
     if curve.s is not None and curve.s_start is not None and curve.s not in at:
         # a difference that is the same along the whole curve
         at[curve.s] = curve.s_start.subs(at)
-    return curve.stays_in_ranges() or curve.stays_in_ranges(at)
+    if curve.stays_in_ranges():
+        return True
+    near = len(mirror.start) == 1 or (curve.s is not None and curve.s.name not in witness)
+    return near and curve.stays_in_ranges(at)
 
 
 def _leaves(mirror: MirrorFlow) -> str:

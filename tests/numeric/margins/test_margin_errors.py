@@ -138,6 +138,13 @@ def test_steps_that_are_too_large_are_reported() -> None:
     assert not run.success and ("not finite" in run.message or "dead" in run.message)
 
 
+def test_a_run_that_blows_up_after_it_has_separated_is_no_success() -> None:
+    jump = O.Steepest("l2", rate=lambda t: 0.3 if t < 200 else 1e200)
+    net = th.HomogeneousNetwork.two_layer(2, 6, "max(z, 0)**2")
+    run = net.descend(TASK, net.start(scale=1.0, seed=0), jump, steps=400)
+    assert run.log_loss[-1] > 0 and "not finite" in run.message and not run.success
+
+
 def test_bounds_need_a_loss_below_one() -> None:
     run = NET.descend(TASK, START, STEEP, steps=1)
     with pytest.raises(DomainError, match="loss below 1"):

@@ -119,12 +119,14 @@ def dual_relations(curve: Curve, dual: Term) -> list[Relation]:
 def mirror_potential(claim: Mapping[str, Any], hints: Mapping[str, Any]) -> Answer:
     """F'' M = 1 along the whole of a curve that is proved to be the one through the start.
 
-    Where the hints say that it leaves the declared ranges of the parameters, the question is about
-    the part of it inside of them.
+    Where the hints say that it leaves the declared range of its parameter, the question is about
+    the part of it inside. That is one piece, for a single parameter never turns back: its
+    speed p rho' has one sign along the curve.
     """
     (x,) = claim["variables"]
     demand(is_name(x) and x not in claim["ranges"], "no variable")
     if hints.get("leaves"):
+        demand(len(claim["parameters"]) == 1, "a curve that may come back")
         free = {y: [None, None] for y in claim["parameters"]}
         curve = curve_of({**claim, "ranges": claim["ranges"] | free}, hints, {x})
         domain = curve.domain | {"relations": _inside(claim, hints)}

@@ -262,8 +262,12 @@ def twin_relations(q: LimitPoint) -> list[Relation]:
 
 
 def _twins(q: LimitPoint, proof: Mapping[str, Any]) -> None:
-    """Coordinates with one column and one start change places: they move alike."""
+    """Coordinates with one column and one start change places: they move alike.
+
+    Without bounds on the parameters, beyond which nothing would be known of the flow.
+    """
     i, j = proof["pair"]
+    demand(all(r == [None, None] for r in q.claim["ranges"].values()), "a bounded parameter")
     demand(type(i) is int and type(j) is int and min(i, j) >= 0, "no pair")
     demand(q.claim["start"][i] == q.claim["start"][j], "two starts")
     demand(all(row[i] == row[j] for row in q.matrix), "two columns")

@@ -106,7 +106,7 @@ def descend(
     state = optimizer.begin(theta)
     fall = float(getattr(optimizer, "loss_step", None) or 0.0)
     before, step = np.nan, np.zeros_like(theta)
-    done, below, message = 0, False, ""
+    done, below, finite, message = 0, False, True, ""
     with np.errstate(all="ignore"):
         for done in range(steps + 1):
             q = forward.margins(theta)
@@ -120,7 +120,7 @@ def descend(
                         "The margins are not finite at the start, where the largest parameter is "
                         f"{np.abs(theta).max():.3g}; give smaller parameters or inputs."
                     )
-                message = _not_finite(optimizer, done, theta)
+                finite, message = False, _not_finite(optimizer, done, theta)
                 break
             g = forward.gradient(p)
             # the square may underflow, and is cheap
@@ -169,7 +169,7 @@ def descend(
         theta,
         drops=-1 if drops is None else drops.count,
         largest_drop=np.nan if drops is None else drops.largest,
-        success=below and bool(np.isfinite(watch.rows[-1][2])),
+        success=below and finite,
         message=message,
         nit=done,
     )
