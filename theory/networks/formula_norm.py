@@ -276,7 +276,7 @@ def _linear(e: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Point | None:
 
 # -- what is no norm
 
-_SMALL = (0, 1, -1, 2, sp.Rational(-1, 2), 3)
+_SMALL = tuple(sp.Rational(*pair) for pair in ((0, 1), (1, 1), (-1, 1), (2, 1), (-1, 2), (3, 1)))
 
 
 def _demand_norm(e: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> None:
@@ -290,7 +290,7 @@ def _demand_norm(e: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> None:
     points = list(itertools.islice(itertools.product(_SMALL, repeat=len(symbols)), 1, 40))
 
     def at(x: Sequence[Any]) -> sp.Expr:
-        return e.xreplace({s: sp.sympify(v, strict=True) for s, v in zip(symbols, x, strict=True)})
+        return e.xreplace(dict(zip(symbols, x, strict=True)))
 
     def sign(value: sp.Expr) -> int | None:
         try:

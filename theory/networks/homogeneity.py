@@ -106,7 +106,6 @@ def homogeneity(formula: Any, parameters: Any, *, assume: Mapping[str, str] | No
 
 
 def _names(formula: Any, assume: Mapping[str, str] | None) -> dict[str, sp.Symbol]:
-
     words = dict(assume or {})
     out = {n: declare(n, w)[0] for n, w in words.items()}
     if isinstance(formula, str):

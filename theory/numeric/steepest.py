@@ -17,12 +17,12 @@ import numpy as np
 from theory.errors import DomainError
 from theory.networks.norms import read_norm
 from theory.numeric.compile import Array
+from theory.numeric.layers import Shapes, split
 from theory.numeric.margins.geometry import Geometry, geometry_of
 from theory.numeric.optimizer import Adaptive, State, check_fraction, check_positive
 
 __all__ = ["Muon", "Shampoo", "Steepest"]
 
-Shapes = tuple[tuple[int, ...], ...]
 Rate = float | tuple[float, float] | Callable[[int], float]
 
 
@@ -181,7 +181,9 @@ class Muon(Adaptive):
         if not self.polynomial_steps:
             u, _ = geometry_of("spectral", shapes).steepest(used.ravel())
         else:
-            parts = [_near_orthogonal(w, self.polynomial_steps) for w in _split(used, shapes)]
+            parts = [
+                _near_orthogonal(w, self.polynomial_steps) for w in split(used.ravel(), shapes)
+            ]
             u = np.concatenate([p.ravel() for p in parts])
         return (-eta * u).reshape(gradient.shape), (np.asarray(count), m)
 
@@ -248,7 +250,7 @@ class Shampoo(Adaptive):
         count = float(state[0]) + 1
         memory: list[Array] = [np.asarray(count)]
         old, out = iter(state[1:]), []
-        for G in _split(gradient, shapes):
+        for G in split(gradient.ravel(), shapes):
             if G.ndim == 2:
                 left, right = self._kept(next(old), G @ G.T), self._kept(next(old), G.T @ G)
                 memory += [left, right]
@@ -273,15 +275,6 @@ class Shampoo(Adaptive):
             return np.zeros_like(M)
         powers = (np.maximum(values, 0.0) + self.epsilon * most) ** -0.25
         return np.asarray((vectors * powers) @ vectors.T, dtype=np.float64)
-
-
-def _split(flat: Array, shapes: Shapes) -> list[Array]:
-    out, begin, row = [], 0, flat.ravel()
-    for shape in shapes:
-        end = begin + int(np.prod(shape))
-        out.append(row[begin:end].reshape(shape))
-        begin = end
-    return out
 
 
 def _near_orthogonal(G: Array, steps: int) -> Array:

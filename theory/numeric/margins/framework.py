@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from theory.errors import DataError, FormulaError, ShapeError
 from theory.networks.arguments import read_positive
 from theory.numeric.compile import Array
+from theory.numeric.layers import Shapes, split
 from theory.numeric.margins.classification import Classification
 from theory.numeric.margins.margin_descent import descend
 from theory.numeric.margins.margin_run import MarginRun
@@ -25,7 +26,6 @@ from theory.numeric.optimizer import Optimizer
 
 __all__ = ["FrameworkNetwork", "from_jax", "from_torch"]
 
-Shapes = tuple[tuple[int, ...], ...]
 Outputs = Callable[[list[Array], Array], Array]
 PullBack = Callable[[list[Array], Array, Array], list[Array]]
 
@@ -65,12 +65,7 @@ class FrameworkNetwork:
 
     def layers(self, theta: Array) -> list[Array]:
         """The flat parameters in their shapes."""
-        out, begin = [], 0
-        for shape in self.shapes:
-            end = begin + int(np.prod(shape))
-            out.append(theta[begin:end].reshape(shape))
-            begin = end
-        return out
+        return split(theta, self.shapes)
 
     def descend(
         self,

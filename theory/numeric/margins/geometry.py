@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Protocol
@@ -15,10 +14,10 @@ from theory.networks.formula_norm import FormulaNorm
 from theory.networks.norms import Blocks, Entrywise, Norm, SchattenNorm, read_norm
 from theory.networks.unit_ball import UnitBall
 from theory.numeric.compile import Array, compile_expressions
+from theory.numeric.layers import Shapes, slices
 
 __all__ = ["Geometry", "geometry_of", "power_geometry"]
 
-Shapes = tuple[tuple[int, ...], ...]
 _RANK = 1e-14
 """Singular values below this share of the largest have no direction."""
 
@@ -217,8 +216,7 @@ class _Blocks:
             self.parts = [power_geometry(p)] * len(shapes)
         self.outer = power_geometry(float(norm.outer))
         self.flat = float(norm.outer) == np.inf
-        ends = np.cumsum([0, *(int(np.prod(s)) for s in shapes)])
-        self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        self.slices = slices(shapes)
 
     def _each(self, x: Array, take: str) -> Array:
         return np.array(

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from theory.errors import DomainError, ShapeError
 from theory.numeric.compile import Array
+from theory.numeric.layers import split
 from theory.numeric.margins.activation import Activation, read_activation
 from theory.numeric.margins.classification import Classification
 from theory.numeric.margins.margin_descent import descend
@@ -113,13 +114,7 @@ class HomogeneousNetwork:
 
     def layers(self, theta: Array) -> list[Array]:
         """Views of the flat parameters, one a layer."""
-        return [theta[a:b].reshape(shape) for a, b, shape in self._places]
-
-    @cached_property
-    def _places(self) -> tuple[tuple[int, int, tuple[int, ...]], ...]:
-        """Begin, end and shape of each layer among the flat parameters."""
-        ends = np.cumsum([0, *(int(np.prod(s)) for s in self.shapes)]).tolist()
-        return tuple(zip(ends[:-1], ends[1:], self.shapes, strict=True))
+        return split(theta, self.shapes)
 
     def vector(self, layers: Sequence[ArrayLike]) -> Array:
         """The flat parameters of layers."""

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from theory.errors import DomainError, ShapeError, StartError
 from theory.networks.schatten import balanced_factors
 from theory.numeric.compile import Array
+from theory.numeric.layers import split
 from theory.numeric.matrices.matrix_loss import SmoothLoss, read_matrix
 from theory.numeric.matrices.network_descent import NetworkDescent, descend
 from theory.numeric.matrices.network_flow import integrate
@@ -81,16 +82,9 @@ class LinearNetwork:
         return tuple((self.widths[i + 1], self.widths[i]) for i in range(self.depth))
 
     @cached_property
-    def _ends(self) -> tuple[int, ...]:
-        ends = [0]
-        for rows, columns in self.shapes:
-            ends.append(ends[-1] + rows * columns)
-        return tuple(ends)
-
-    @property
     def size(self) -> int:
         """The number of parameters."""
-        return self._ends[-1]
+        return sum(rows * columns for rows, columns in self.shapes)
 
     @property
     def largest_rank(self) -> int:
@@ -99,10 +93,7 @@ class LinearNetwork:
 
     def weights(self, theta: Array) -> list[Array]:
         r"""W_1, ..., W_L as views of a vector of shape (size,)."""
-        return [
-            theta[a:b].reshape(s)
-            for a, b, s in zip(self._ends[:-1], self._ends[1:], self.shapes, strict=True)
-        ]
+        return split(theta, self.shapes)
 
     def vector(self, weights: Sequence[ArrayLike]) -> Array:
         """The vector of the weights W_1, ..., W_L.
