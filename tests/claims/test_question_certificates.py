@@ -287,3 +287,13 @@ def test_counterexample_lies_in_the_declared_range() -> None:
     rejected(forged(record, {"ranges": {"u": [1, 4]}}))
     rejected(forged(record, hints={**hints, "leaves": False}))
     rejected(forged(record, {"start": [5]}))
+
+
+def test_curve_of_several_parameters_may_leave_a_range_and_return() -> None:
+    product = {"u": sp.Rational(5, 4), "v": sp.Rational(3, 4)}
+    F = "x*asinh(2*x)/2 - sqrt(4*x**2 + 1)/4 + ((x**2 + 2*x + 1)**(1/2) - x - 1)**3"
+    verdict = th.is_mirror_potential(F, th.Elementwise("u*v", "u, v"), product)
+    record = replayed(verdict, "REFUTED")
+    hints = record["proof"]["hints"]
+    bounded = {"u": ["11/10", None], "v": [None, None]}
+    rejected(forged(record, {"ranges": bounded}, hints=hints | {"leaves": True}), "come back")

@@ -115,6 +115,12 @@ def test_data_that_no_hyperplane_separates_has_a_vanishing_combination() -> None
     assert wide.descend(task, wide.start(scale=1.0, seed=3), STEEP, steps=500).success
 
 
+def test_a_margin_that_rounding_hides_comes_back_as_bounds() -> None:
+    best = th.max_margin([[1.0, 1e-9], [-1.0, 1e-9], [0.0, -1.0]], [1, 1, -1], "l2")
+    assert not best.success and "Only bounds" in best.message
+    assert best.margin < best.upper_bound == pytest.approx(1e-9)
+
+
 def test_margins_grow_far_beyond_what_exp_can_hold() -> None:
     net = th.HomogeneousNetwork.two_layer(2, 6, "max(z, 0)**2")
     task = th.Classification([[2.0, 1.0], [-1.0, 0.5]], [1, -1])
