@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -184,9 +186,15 @@ def test_the_choice_of_mode_and_method_is_told(
     formula: str, start: float, t: tuple[float, float], mode: str, method: str, why: str
 ) -> None:
     flow = th.GradientFlow(th.Elementwise(formula, "u, v"))
-    run = flow.integrate(th.Regression([[1.0, 2.0]], [1.0]), {"u": start, "v": start}, t)
+    problem, given = th.Regression([[1.0, 2.0]], [1.0]), {"u": start, "v": start}
+    run = flow.integrate(problem, given, t, backend="numpy")
     assert (run.mode, run.method) == (mode, method)
     assert why in run.choice
+    if find_spec("numba") and mode == "dual":
+        quick = flow.integrate(problem, given, t)
+        assert (quick.mode, quick.method) == ("dual", "BDF")
+        assert why in quick.choice and "compiled" in quick.choice
+        assert np.allclose(run.end, quick.end, rtol=1e-6, atol=1e-9)
     other = flow.integrate(
         th.Regression([[1.0, 2.0]], [1.0]), {"u": start, "v": start}, t, mode="primal",
         method="DOP853",

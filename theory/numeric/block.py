@@ -14,7 +14,7 @@ from theory.flow.parametrization import Elementwise
 from theory.numeric.compile import Array, compile_expressions
 from theory.numeric.start import Start, parameter_range, read_constants, read_start
 
-__all__ = ["Block", "Geometry", "compile_block", "prepare"]
+__all__ = ["Block", "Geometry", "block_formulas", "compile_block", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -112,15 +112,21 @@ def _norm(a: Array) -> Array:
     return np.where(top > 0, out, top)
 
 
+def block_formulas(
+    parametrization: Elementwise, constants: tuple[tuple[sp.Symbol, sp.Expr], ...]
+) -> tuple[sp.Expr, list[sp.Expr], list[sp.Expr]]:
+    r"""$\rho$, its gradient and its Hessian by rows, with numbers for the constants."""
+    rho = parametrization.formula.subs(dict(constants))
+    gradient = [sp.diff(rho, s) for s in parametrization.parameters]
+    return rho, gradient, [sp.diff(g, s) for g in gradient for s in parametrization.parameters]
+
+
 @lru_cache(maxsize=64)
 def _compile(
     parametrization: Elementwise, constants: tuple[tuple[sp.Symbol, sp.Expr], ...]
 ) -> Block:
-    values = dict(constants)
-    theta = parametrization.parameters
-    rho = parametrization.formula.subs(values)
-    gradient = [sp.diff(rho, s) for s in theta]
-    hessian = [sp.diff(g, s) for g in gradient for s in theta]
+    values, theta = dict(constants), parametrization.parameters
+    rho, gradient, hessian = block_formulas(parametrization, constants)
     ranges = np.array([parameter_range(parametrization, s) for s in theta])
     return Block(
         k=len(theta),

@@ -26,20 +26,20 @@ from theory.numeric.normal_equations import (
 
 __all__ = ["DirectMap", "DirectSolution", "solve_direct", "solve_scales"]
 
-_FIRST_FALL = 30.0
+FIRST_FALL = 30.0
 """Of the scale; later ones follow from how well the last one went."""
-_OVERSHOOT = 2.0
+OVERSHOOT = 2.0
 """The relative residual up to which a prediction is one."""
-_BEND = 0.7
+BEND = 0.7
 """Change of log M below which a Newton step counts as one in the region of fast convergence: a
 residual relative to z does not see the coordinates that are small."""
-_STALE = 0.1
+STALE = 0.1
 """Change of log M below which the Cholesky factor still serves for the slope."""
-_CLOSE = 1e-3
+CLOSE = 1e-3
 """The relative residual below which a prediction needs no Newton steps of its own."""
-_LARGEST_FALL = 1e4
-_RAY_STEPS = 6
-_MOST_STEPS = 120
+LARGEST_FALL = 1e4
+RAY_STEPS = 6
+MOST_STEPS = 120
 """Of factorizations between two solutions."""
 
 
@@ -145,7 +145,7 @@ class _System:
         return _Point(multipliers, xi, x, metric, change, residual, norm)
 
     def solver(self, metric: Array) -> Callable[[Array], Array]:
-        if self.nit >= _MOST_STEPS:
+        if self.nit >= MOST_STEPS:
             raise _Failed
         self.nit += 1
         solve = cholesky_solver(self.A, metric)
@@ -222,7 +222,7 @@ def solve_scales(
         scale = max(scale, 1.0 / largest)
     size = max(wanted, 1e-3 * there if wanted <= there else 0.0, float(np.finfo(float).tiny))
     system = _System(mapping, A, target, size)
-    fall, settled = _FIRST_FALL, False
+    fall, settled = FIRST_FALL, False
     point: _Point | None = None
     for end in scales:
         try:
@@ -248,19 +248,19 @@ def _descended(
     """The prediction at a smaller scale, as far as it is one."""
     before = system.nit
     multipliers = point.multipliers
-    if settled and system.factor is not None and _bend(system.factor[1], point) <= _STALE:
+    if settled and system.factor is not None and _bend(system.factor[1], point) <= STALE:
         solve, _ = system.factor
-    elif settled or point.norm <= _CLOSE * system.size:
+    elif settled or point.norm <= CLOSE * system.size:
         # one factor for the correction and the slope
         solve = system.solver(point.metric)
         multipliers = multipliers - solve(point.residual)
     else:
         point, bend = _corrected(system, point, scale, 1.0), math.inf
-        while bend > _BEND:
+        while bend > BEND:
             solve = system.solver(point.metric)
             following = _stepped(system, point, solve, scale)
             bend, point = _bend(point, following), following
-        if bend > _STALE:
+        if bend > STALE:
             solve = system.solver(point.metric)
         multipliers = point.multipliers
     steps = system.nit - before
@@ -271,9 +271,7 @@ def _descended(
             spacing = math.log(scale / system.last[0])
             bent = (slope - system.last[1]) / spacing
         system.last = scale, slope
-    fall = (
-        min(fall**2, _LARGEST_FALL) if steps <= 1 else max(3.0, fall**0.6) if steps >= 4 else fall
-    )
+    fall = min(fall**2, LARGEST_FALL) if steps <= 1 else max(3.0, fall**0.6) if steps >= 4 else fall
     while True:
         smaller = max(end, scale / fall)
         step = math.log(smaller / scale)
@@ -281,7 +279,7 @@ def _descended(
         curved = -1.0 < spacing < 0.0 and step > 2.0 * spacing
         change = slope + 0.5 * step * bent if curved else slope
         predicted = _predicted(system, multipliers + step * change, smaller)
-        if predicted is not None and predicted.norm <= _OVERSHOOT * system.size:
+        if predicted is not None and predicted.norm <= OVERSHOOT * system.size:
             return predicted, smaller, fall
         if fall < 1.1:
             raise _Failed
@@ -303,7 +301,7 @@ def _predicted(system: _System, multipliers: Array, scale: float) -> _Point | No
     if not wanted > 0 or (plain is not None and plain.norm <= 0.1 * system.size):
         return plain
     t = 1.0
-    for _ in range(_RAY_STEPS):
+    for _ in range(RAY_STEPS):
         x, metric, _ = system.value(t * xi, scale)
         gap, curvature = float(xi.dot(x)) - wanted, float(xi.dot(metric * xi))
         if not math.isfinite(gap + curvature):

@@ -24,7 +24,15 @@ from theory.numeric.direct import DirectMap
 from theory.numeric.lanes import integrate_lanes
 from theory.numeric.start import Start, read_constants
 
-__all__ = ["ClosedForm", "NumericCurve", "numeric_curve"]
+__all__ = [
+    "ClosedForm",
+    "CurveFormulas",
+    "CurveKey",
+    "NumericCurve",
+    "curve_formulas",
+    "curve_key",
+    "numeric_curve",
+]
 
 _LARGEST_KEY = 10_000
 """Start values that a cache keeps as a key."""
@@ -330,16 +338,7 @@ def numeric_curve(
     missing = [p.name for p in parametrization.parameters if p not in closed_form.theta]
     if missing:
         raise FormulaError(f"The closed form has no formula for {', '.join(missing)}.")
-    values = read_constants(parametrization, start)
-    closed = _Closed(
-        parametrization,
-        tuple(values.items()),
-        closed_form.xi,
-        tuple(closed_form.start[p] for p in parametrization.parameters),
-        tuple(closed_form.theta[p] for p in parametrization.parameters),
-        closed_form.domain,
-        closed_form.conjugate,
-    )
+    closed = curve_key(parametrization, start, closed_form)
     if closed_form.derived:
         same = bool(np.all(theta0 == theta0[:, :1]))
         starts = np.ascontiguousarray(theta0[:, :1]) if same else theta0
@@ -354,7 +353,7 @@ def numeric_curve(
 
 
 @dataclass(frozen=True)
-class _Closed:
+class CurveKey:
     """A closed form as a key: what it is compiled from."""
 
     parametrization: Elementwise
@@ -366,7 +365,48 @@ class _Closed:
     conjugate: sp.Expr | None
 
 
-def _compile_closed(closed: _Closed, block: Block, theta0: Array) -> NumericCurve:
+def curve_key(parametrization: Elementwise, start: Start, closed_form: ClosedForm) -> CurveKey:
+    """The closed form of the curves with the constants' values that a start gives."""
+    return CurveKey(
+        parametrization,
+        tuple(read_constants(parametrization, start).items()),
+        closed_form.xi,
+        tuple(closed_form.start[p] for p in parametrization.parameters),
+        tuple(closed_form.theta[p] for p in parametrization.parameters),
+        closed_form.domain,
+        closed_form.conjugate,
+    )
+
+
+class CurveFormulas(NamedTuple):
+    """A closed form in xi and the symbols of the start, with numbers for the constants."""
+
+    theta: tuple[sp.Expr, ...]
+    velocity: tuple[sp.Expr, ...]
+    domain: tuple[sp.Expr, ...] | None
+    x: sp.Expr
+    metric: sp.Expr
+    change: sp.Expr
+
+
+@lru_cache(maxsize=64)
+def curve_formulas(closed: CurveKey) -> CurveFormulas:
+    """The curve, the inverse mirror map, its derivative and its change with the start's scale."""
+    rho, values = closed.parametrization, dict(closed.constants)
+    theta = tuple(e.subs(values) for e in closed.theta)
+    at = dict(zip(rho.parameters, theta, strict=True))
+    x = rho.formula.subs(values).xreplace(at)
+    return CurveFormulas(
+        theta,
+        tuple(sp.diff(e, closed.xi) for e in theta),
+        None if closed.domain is None else tuple(e.subs(values) for e in closed.domain),
+        x,
+        rho.metric().subs(values).xreplace(at),
+        sp.Add(*(s * sp.diff(x, s) for s in closed.start)),
+    )
+
+
+def _compile_closed(closed: CurveKey, block: Block, theta0: Array) -> NumericCurve:
     f = _functions(closed)
     return NumericCurve(
         block,
@@ -398,29 +438,22 @@ class _Functions(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _functions(closed: _Closed) -> _Functions:
-    rho, values = closed.parametrization, dict(closed.constants)
-    arguments = [closed.xi, *closed.start]
-    formulas = [e.subs(values) for e in closed.theta]
+def _functions(closed: CurveKey) -> _Functions:
+    f, arguments = curve_formulas(closed), [closed.xi, *closed.start]
     domain = conjugate = None
-    if closed.domain is not None:
-        domain = _compile_ends([e.subs(values) for e in closed.domain], [*closed.start])
+    if f.domain is not None:
+        domain = _compile_ends(list(f.domain), [*closed.start])
     if closed.conjugate is not None:
+        values = dict(closed.constants)
         conjugate = compile_expressions([closed.conjugate.subs(values)], arguments)
-    at = dict(zip(rho.parameters, formulas, strict=True))
-    x = rho.formula.subs(values).xreplace(at)
-    metric = rho.metric().subs(values).xreplace(at)
-    change = sp.Add(*(s * sp.diff(x, s) for s in closed.start))
-    inverse_map = compile_expressions([x, metric, change], arguments)
-    velocity = compile_expressions([sp.diff(e, closed.xi) for e in formulas], arguments)
     return _Functions(
-        compile_expressions(formulas, arguments),
-        velocity,
+        compile_expressions(f.theta, arguments),
+        compile_expressions(f.velocity, arguments),
         domain,
         conjugate,
-        inverse_map,
-        bindable(x.xreplace({closed.xi: -closed.xi}), closed.xi, closed.start),
-        compile_expressions([sp.diff(x, s) for s in closed.start], arguments),
+        compile_expressions([f.x, f.metric, f.change], arguments),
+        bindable(f.x.xreplace({closed.xi: -closed.xi}), closed.xi, closed.start),
+        compile_expressions([sp.diff(f.x, s) for s in closed.start], arguments),
         closed.domain == (-sp.oo, sp.oo),
     )
 
@@ -439,7 +472,7 @@ def _compile_ends(
 
 
 @lru_cache(maxsize=256)
-def _solves_ode(closed: _Closed, block: Block, count: int, starts: bytes) -> bool:
+def _solves_ode(closed: CurveKey, block: Block, count: int, starts: bytes) -> bool:
     """Whether the closed form starts there and has the velocity of the ODE at a few points."""
     theta0 = np.frombuffer(starts, dtype=np.float64).reshape(-1, count)
     functions = _functions(closed)
@@ -463,7 +496,7 @@ def _solves_ode(closed: _Closed, block: Block, count: int, starts: bytes) -> boo
 
 
 @lru_cache(maxsize=256)
-def _compare(closed: _Closed, block: Block, count: int, starts: bytes) -> None:
+def _compare(closed: CurveKey, block: Block, count: int, starts: bytes) -> None:
     """Raise when the closed form leaves the curve of the ODE, at any of the starts."""
     theta0 = np.frombuffer(starts, dtype=np.float64).reshape(-1, count)
     fast, slow = _compile_closed(closed, block, theta0), NumericCurve(block, theta0)

@@ -20,11 +20,14 @@ from theory.numeric.batch import Batch, read_members
 from theory.numeric.compile import Array
 from theory.numeric.direct import DirectMap
 from theory.numeric.dual_curve import ClosedForm, numeric_curve
+from theory.numeric.limit_compiled import solve_batch
 from theory.numeric.limit_path import certain_points
 from theory.numeric.limit_point import limit_point
 from theory.numeric.newton import SOLVED
 from theory.numeric.objective import target_predictor
+from theory.numeric.series import compiled
 from theory.numeric.start import Start
+from theory.numeric.uncertainty import TOLERATED
 
 __all__ = ["LimitBatch", "limit_batch"]
 
@@ -63,6 +66,7 @@ def limit_batch(
     *,
     rtol: float = 1e-12,
     closed_form: ClosedForm | Mapping[sp.Symbol, sp.Expr] | None = None,
+    backend: str = "auto",
 ) -> LimitBatch:
     r"""The limit point of every member.
 
@@ -72,7 +76,7 @@ def limit_batch(
     batch : Batch
     start : mapping from parameter to value
         A number, an array of shape (d,), or of shape (m, d) or (m, 1).
-    rtol, closed_form
+    rtol, closed_form, backend
         As for `limit_point`. A member without a limit has ``success`` False and says why.
 
     Examples
@@ -88,30 +92,44 @@ def limit_batch(
     _, m, d = theta0.shape
     goal = target_predictor(model, batch.targets(m).ravel()).reshape(m, batch.n)
     names = [s.name for s in model.elementwise.parameters]
-    flat: dict[object, object] = dict(zip(names, theta0.reshape(-1, m * d), strict=True))
-    curve = numeric_curve(model.elementwise, {**flat, **constants}, m * d, closed_form=closed_form)
     x, multipliers = np.full((m, d), np.nan), np.zeros((m, batch.n))
     residual, success = np.full(m, np.inf), np.zeros(m, dtype=bool)
     message = [SOLVED] * m
-    if curve.direct is not None and curve.domain is not None:
-        A = np.broadcast_to(batch.A, (m, batch.n, d))
-        solver = _Members(curve.direct, A, goal, theta0, rtol)
-        solved = solver.run()
-        multipliers[solved] = solver.multipliers[solved]
-        x[solved], certain = certain_points(
-            curve, theta0[:, solved], A[solved], multipliers[solved]
+    quick = compiled(backend) and solve_batch(
+        model, batch, goal, theta0, start, closed_form, rtol, TOLERATED
+    )
+    if quick:
+        multipliers, x, residual, success = quick
+    left = np.flatnonzero(~success)
+    if left.size:
+        flat: dict[object, object] = dict(
+            zip(names, theta0[:, left].reshape(len(names), -1), strict=True)
         )
-        gap = np.matmul(A[solved], x[solved][:, :, None])[:, :, 0] - goal[solved]
-        size = np.matmul(np.abs(A[solved]), np.abs(x[solved])[:, :, None])[:, :, 0]
-        with np.errstate(invalid="ignore"):
-            scale = np.max(size + np.abs(goal[solved]), axis=1)
-            residual[solved] = np.max(np.abs(gap), axis=1) / np.where(scale > 0, scale, 1.0)
-        success[solved] = certain & (residual[solved] <= rtol)
+        curve = numeric_curve(
+            model.elementwise, {**flat, **constants}, left.size * d, closed_form=closed_form
+        )
+        if curve.direct is not None and curve.domain is not None:
+            A = np.broadcast_to(batch.A, (m, batch.n, d))[left]
+            solver = _Members(curve.direct, A, goal[left], theta0[:, left], rtol)
+            some = solver.run()
+            if some.size:
+                solved = left[some]
+                multipliers[solved] = solver.multipliers[some]
+                x[solved], certain = certain_points(
+                    curve, theta0[:, solved], A[some], multipliers[solved]
+                )
+                residual[solved] = _residuals(A[some], x[solved], goal[solved])
+                success[solved] = certain & (residual[solved] <= rtol)
     for i in map(int, np.flatnonzero(~success)):
         one = {name: theta0[j, i] for j, name in enumerate(names)}
         try:
             limit = limit_point(
-                model, batch.member(i), {**one, **constants}, rtol=rtol, closed_form=closed_form
+                model,
+                batch.member(i),
+                {**one, **constants},
+                rtol=rtol,
+                closed_form=closed_form,
+                backend=backend,
             )
         except TheoryError as error:
             message[i] = str(error)
@@ -119,6 +137,15 @@ def limit_batch(
         x[i], multipliers[i] = limit.x, limit.multipliers
         residual[i], success[i], message[i] = limit.kkt_residual, limit.success, limit.message
     return LimitBatch(x, multipliers, residual, success, tuple(message))
+
+
+def _residuals(A: Array, x: Array, goal: Array) -> Array:
+    """The relative residuals of A x = z, shape (m,), of all members."""
+    gap = np.matmul(A, x[:, :, None])[:, :, 0] - goal
+    size = np.matmul(np.abs(A), np.abs(x)[:, :, None])[:, :, 0]
+    with np.errstate(invalid="ignore"):
+        scale = np.max(size + np.abs(goal), axis=1)
+        return np.asarray(np.max(np.abs(gap), axis=1) / np.where(scale > 0, scale, 1.0))
 
 
 class _Members:

@@ -7,7 +7,7 @@ $\ell_1$ norm, for example. Each solution is where Newton's method for the next 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
@@ -18,11 +18,13 @@ from theory.flow.gradient_flow import FlowModel
 from theory.numeric.compile import Array
 from theory.numeric.direct import solve_scales
 from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
+from theory.numeric.limit_compiled import solve_scales as solve_scales_compiled
 from theory.numeric.limit_point import limit_point
 from theory.numeric.newton import SOLVED, DualSolution, relative_residual
 from theory.numeric.normal_equations import Matrix, rows_of
 from theory.numeric.objective import target_predictor
 from theory.numeric.problem import Regression
+from theory.numeric.series import compiled
 from theory.numeric.start import Start
 from theory.numeric.uncertainty import TOLERATED, quick_bound, uncertainty_of
 
@@ -60,6 +62,7 @@ def limit_path(
     *,
     rtol: float = 1e-12,
     closed_form: ClosedForm | Mapping[sp.Symbol, sp.Expr] | None = None,
+    backend: str = "auto",
 ) -> LimitPath:
     r"""The limit points from $s\,\theta_0$ for every scale s.
 
@@ -71,7 +74,7 @@ def limit_path(
         $\theta_0$, and the values of the formula's constants, which are not scaled.
     scales : array_like, shape (m,)
         Positive.
-    rtol, closed_form
+    rtol, closed_form, backend
         As for `limit_point`, which solves what the path does not reach.
 
     Raises
@@ -105,12 +108,20 @@ def limit_path(
     x, multipliers = np.full((m, problem.d), np.nan), np.zeros((m, problem.n))
     residual, success = np.full(m, np.inf), np.zeros(m, dtype=bool)
     order = np.argsort(-values, kind="stable")
+    falling = values[order]
+    quick = compiled(backend) and solve_scales_compiled(
+        model, problem, start, falling, closed_form, rtol, TOLERATED
+    )
+    if quick:
+        at = order[: len(quick[3])]
+        multipliers[at], x[at], residual[at], success[at] = quick
+    rest = order[~success[order]]
     direct = curve.direct
     # a closed form without its domain may be continued beyond a pole
-    if direct is not None and curve.domain is not None:
+    if direct is not None and curve.domain is not None and rest.size:
         B, z = rows_of(A, rows), target[rows]
-        found = list(solve_scales(direct, B, z, values[order].tolist(), rtol=rtol))
-        at = order[: len(found)]
+        found = list(solve_scales(direct, B, z, values[rest].tolist(), rtol=rtol))
+        at = rest[: len(found)]
         if found:
             lam = np.array([f.multipliers for f in found])
             multipliers[np.ix_(at, rows)] = lam
@@ -126,7 +137,9 @@ def limit_path(
             else v
             for key, v in start.items()
         }
-        limit = limit_point(model, problem, scaled, rtol=rtol, closed_form=closed_form)
+        limit = limit_point(
+            model, problem, scaled, rtol=rtol, closed_form=closed_form, backend=backend
+        )
         x[i], multipliers[i] = limit.x, limit.multipliers
         residual[i], success[i] = limit.kkt_residual, limit.success
     return LimitPath(values, x, multipliers, residual, success)
@@ -165,9 +178,10 @@ def certain_points(
     with np.errstate(invalid="ignore"):
         bound = quick_bound(speed, radius, np.finfo(float).eps * np.abs(xi), x)
     for i in np.flatnonzero(certain & ~(bound <= TOLERATED)):
-        here = replace(curve, theta0=theta0[:, i])
         point = theta.reshape(-1, m, d)[:, i]
         solution = DualSolution(point, x[i], multipliers[i], 0.0, True, SOLVED, 0, 1.0)
         data = A[i] if many else A
-        certain[i] = uncertainty_of(data, here, solution, np.arange(data.shape[0])) <= TOLERATED
+        certain[i] = (
+            uncertainty_of(data, curve.block, solution, np.arange(data.shape[0])) <= TOLERATED
+        )
     return x, certain

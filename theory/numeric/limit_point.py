@@ -17,16 +17,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory.errors import DataError, DomainError, InfeasibleTarget, ShapeError
 from theory.flow.gradient_flow import FlowModel
+from theory.numeric.block import compile_block
 from theory.numeric.compile import Array
 from theory.numeric.constrained import BoxMinimum, minimize_over_box
 from theory.numeric.direct import DirectSolution, solve_direct
 from theory.numeric.dual_curve import ClosedForm, NumericCurve, numeric_curve
+from theory.numeric.limit_compiled import CompiledSolution, solve_point
 from theory.numeric.newton import SOLVED, DualSolution, relative_residual, solve_dual
 from theory.numeric.normal_equations import Matrix, rows_of
 from theory.numeric.objective import Objective, compile_objective, target_predictor
 from theory.numeric.problem import Regression, independent_rows
+from theory.numeric.series import compiled
 from theory.numeric.start import Start
-from theory.numeric.uncertainty import TOLERATED, uncertainty_of
+from theory.numeric.uncertainty import SMALL, TOLERATED, uncertainty_of
 
 __all__ = ["LimitPoint", "checked", "limit_point"]
 
@@ -87,6 +90,7 @@ def limit_point(
     max_iterations: int = 1000,
     closed_form: ClosedForm | Mapping[sp.Symbol, sp.Expr] | None = None,
     reach: tuple[ArrayLike, ArrayLike] | None = None,
+    backend: str = "auto",
 ) -> LimitPoint:
     r"""The limit point of the flow of `model` on `problem` from `start`.
 
@@ -104,6 +108,9 @@ def limit_point(
         The dual curve in closed form; integrated numerically otherwise.
     reach : pair of numbers or arrays of shape (d,), optional
         Infimum and supremum of x along the curves; found numerically when needed.
+    backend : {"auto", "numba", "numpy"}
+        Compiled code for small dense problems whose curve was derived in closed form, taken where
+        Numba is installed; everything else, and what it gives up on, is for NumPy.
 
     Raises
     ------
@@ -129,6 +136,10 @@ def limit_point(
     end of their range; the others minimize the Bregman divergence among the minimizers.
     """
     _check_options(rtol, max_iterations)
+    if compiled(backend) and reach is None:
+        quick = solve_point(model, problem, start, closed_form, rtol)
+        if quick is not None:
+            return _quick_result(model, problem, start, quick)
     curve = numeric_curve(model.elementwise, start, problem.d, closed_form=closed_form)
     objective = compile_objective(model, problem.y)
     target = target_predictor(model, problem.y)
@@ -235,6 +246,18 @@ def checked(
     return DualSolution(theta, x, found.multipliers, residual, True, SOLVED, found.nit, 1.0)
 
 
+def _quick_result(
+    model: FlowModel, problem: Regression, start: Start, quick: CompiledSolution
+) -> LimitPoint:
+    solution, uncertainty = quick.solution, quick.bound
+    if not uncertainty <= SMALL:
+        block = compile_block(model.elementwise, start)
+        uncertainty = uncertainty_of(problem.matrix, block, solution, problem.independent_rows)
+    return _limit(
+        solution, uncertainty, quick.target, quick.target, quick.prediction, quick.objective, True
+    )
+
+
 def _result(
     curve: NumericCurve,
     problem: Regression,
@@ -244,7 +267,20 @@ def _result(
     objective: Objective,
     reachable: bool,
 ) -> LimitPoint:
-    uncertainty = uncertainty_of(problem.matrix, curve, solution, problem.independent_rows)
+    uncertainty = uncertainty_of(problem.matrix, curve.block, solution, problem.independent_rows)
+    z = problem.predict(solution.x)
+    return _limit(solution, uncertainty, target, prediction, z, objective, reachable)
+
+
+def _limit(
+    solution: DualSolution,
+    uncertainty: float,
+    target: Array,
+    prediction: Array,
+    z: Array,
+    objective: Objective,
+    reachable: bool,
+) -> LimitPoint:
     success, message = solution.success, solution.message
     if success and uncertainty > TOLERATED:
         success = False
@@ -253,7 +289,6 @@ def _result(
             f"small a start double precision cannot tell their shares: relative error up to "
             f"{uncertainty:.1e}. Start from larger values."
         )
-    z = problem.predict(solution.x)
     return LimitPoint(
         x=solution.x,
         theta=solution.theta,
@@ -302,7 +337,7 @@ def _unreachable(
         solution = _solve(part, A[:, free], rest, rows, max(rtol, 1e-10), max_iterations)
         x[free], theta[:, free] = solution.x, solution.theta
         multipliers, nit, success = solution.multipliers, solution.nit, solution.success
-        uncertainty = uncertainty_of(A[:, free], part, solution, rows)
+        uncertainty = uncertainty_of(A[:, free], part.block, solution, rows)
         note = "" if success else f" {solution.message}"
     return LimitPoint(
         x=x,

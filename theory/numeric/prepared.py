@@ -23,11 +23,13 @@ from theory.numeric.series import (
     FINISHED,
     Engine,
     Spec,
+    compiled,
     dual_spec,
     make_engine,
     primal_spec,
 )
 from theory.numeric.start import Start, read_constants
+from theory.numeric.stiff import LARGEST_STIFF, StiffRun
 from theory.numeric.systems import DualSystem, PrimalSystem, System
 from theory.numeric.taylor import TaylorRun, first_unit
 
@@ -165,13 +167,26 @@ class PreparedFlow:
         )
         atol = self._tolerance(mode) if self.atol is None else self.atol
         options = (self.problem, self.target, tol, stop_at_target, tuple(events), t0)
-        if method == "Taylor":
-            mode, choice, spec = self._series(mode, choice, atol)
-            run: Run = TaylorRun(spec, self.backend, self._cap(spec), self._system(mode), *options)
-        else:
-            run = Run(self._system(mode), *options)
-        run.budget(max_nfev, max_seconds)
-        status, message = run.march(t0, t1, method, self.rtol, float(atol), progress)
+        budgets, limits = (max_nfev, max_seconds), (self.rtol, float(atol), progress)
+        stiff = self._stiff(mode, method, atol)
+        run: Run | None = None
+        if stiff is not None:
+            run = StiffRun(stiff, self.backend, self._cap(stiff), self._system(mode), *options)
+            run.budget(*budgets)
+            status, message = run.march(t0, t1, "BDF", *limits)
+            if self.method == "auto" and run.lost and status < 0:
+                # LSODA tries again from shorter steps
+                run = None
+            else:
+                method, choice = "BDF", choice.replace("by LSODA", "by BDF, compiled")
+        if run is None:
+            if method == "Taylor":
+                mode, choice, spec = self._series(mode, choice, atol)
+                run = TaylorRun(spec, self.backend, self._cap(spec), self._system(mode), *options)
+            else:
+                run = Run(self._system(mode), *options)
+            run.budget(*budgets)
+            status, message = run.march(t0, t1, method, *limits)
         times, states = np.array(run.times), run.states
         if outputs is not None:
             times = outputs[outputs <= run.times[-1]]
@@ -198,6 +213,17 @@ class PreparedFlow:
             method=method,
             choice=choice,
         )
+
+    def _stiff(self, mode: str, method: str, atol: float) -> Spec | None:
+        """What compiled stiff steps need; None where they are not wanted, or cannot be made."""
+        wanted = method == "BDF" or (method == "LSODA" and self.method == "auto")
+        small = isinstance(self.problem.A, np.ndarray) and self.problem.n <= LARGEST_STIFF
+        known = mode == "dual" and self.closed_form is not None and self.curve.domain is not None
+        if not (wanted and small and known and compiled(self.backend)):
+            return None
+        with suppress(UnsupportedFormula):
+            return self._series(mode, "", atol)[2]
+        return None
 
     def predictors(self, times: ArrayLike) -> Array:
         """The predictor x alone at increasing times from 0 on, shape (d, nt).

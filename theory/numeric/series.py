@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from typing import Protocol
 
@@ -30,6 +30,7 @@ __all__ = [
     "BACKENDS",
     "Chunk",
     "Engine",
+    "Marcher",
     "Spec",
     "centered",
     "compiled",
@@ -121,8 +122,8 @@ class Spec:
         return not (np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
 
-class Engine(Protocol):
-    """A backend with a problem."""
+class Marcher(Protocol):
+    """What takes the steps of a chunk."""
 
     name: str
 
@@ -132,6 +133,10 @@ class Engine(Protocol):
         Errors of dual variables are relative to their size, or to `cap` where that is less.
         """
         ...
+
+
+class Engine(Marcher, Protocol):
+    """A backend with a problem."""
 
     def states_at(self, chunk: Chunk, times: Array) -> Array:
         """The states at increasing times within the steps of a chunk, shape (m, N)."""
@@ -262,13 +267,18 @@ def compiled(backend: str) -> bool:
     """
     if backend not in BACKENDS:
         raise DomainError(f"Expected backend in {BACKENDS} but got {backend!r}.")
-    installed = find_spec("numba") is not None
+    installed = _has_numba()
     if backend == "numba" and not installed:
         raise DomainError(
             "backend='numba' needs Numba: pip install 'implicit-bias-theory[fast]', or take "
             "backend='numpy'."
         )
     return installed and backend != "numpy"
+
+
+@lru_cache(maxsize=1)
+def _has_numba() -> bool:
+    return find_spec("numba") is not None
 
 
 def samples_tape(model: FlowModel) -> Tape:

@@ -1,4 +1,4 @@
-"""The march through time by Taylor steps, with the events and guards of every other method."""
+"""The march through time by chunks of steps, with the events and guards of every other method."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from theory.numeric.series import (
     NONFINITE,
     STALLED,
     Chunk,
-    Engine,
+    Marcher,
     Spec,
     centered,
     make_engine,
@@ -33,7 +33,7 @@ _TOGETHER = 256
 _CHUNK_NEAR_POLES = 8
 _WORK_OF_CHUNK = 1e8
 _REASONS = {
-    NONFINITE: "the power series is not finite there",
+    NONFINITE: "its rate is not finite there",
     STALLED: "the step size falls below rounding error",
 }
 
@@ -44,7 +44,7 @@ class _Piece:
     __slots__ = ("begin", "coefficients", "engine", "state", "unit")
 
     def __init__(
-        self, begin: float, state: Array, unit: float, coefficients: Array | None, engine: Engine
+        self, begin: float, state: Array, unit: float, coefficients: Array | None, engine: Marcher
     ) -> None:
         self.begin, self.state, self.unit = begin, state, unit
         self.coefficients, self.engine = coefficients, engine
@@ -99,9 +99,12 @@ class TaylorRun(Run):
     ) -> None:
         super().__init__(system, problem, target, tol, stop_at_target, events, t0)
         self.spec, self.backend = spec, backend
-        self.engine = make_engine(spec, backend)
+        self.engine: Marcher = self._make_engine()
         self.kept = 0
         self.cap, self.scale = cap, cap
+
+    def _make_engine(self) -> Marcher:
+        return make_engine(self.spec, self.backend)
 
     def states_at(self, times: Array) -> list[Array]:
         """The parameters at times within the run, each of shape (k, d)."""
@@ -143,7 +146,7 @@ class TaylorRun(Run):
         count = 4 if self.stop_at_target else _LONGEST_CHUNK
         while True:
             now = self.times[-1]
-            room = (self.max_nfev - self.nfev) // self.spec.order
+            room = (self.max_nfev - self.nfev) // self._cost
             if room < 1:
                 reason = f"the budget of {self.max_nfev} evaluations is used up"
                 return -1, f"Stopped at t = {now:.10g}: {reason}."
@@ -165,7 +168,21 @@ class TaylorRun(Run):
             if self._recentered(y):
                 y = self.system.y0
             elif chunk.status in (NONFINITE, STALLED):
+                self.lost = True
                 return self._exit(_REASONS[chunk.status])
+
+    # a step can be made again from its beginning
+    _keeps_all = False
+    # whether the steps came to nothing, which an end of the domain may explain
+    lost = False
+
+    @property
+    def _cost(self) -> int:
+        """Evaluations of a step, about."""
+        return self.spec.order
+
+    def _count(self, steps: int) -> None:
+        self.nfev += self.spec.order * steps
 
     @property
     def poles(self) -> bool:
@@ -194,7 +211,7 @@ class TaylorRun(Run):
     ) -> tuple[int, str] | None:
         """Record the steps of a chunk, up to an event that ends the run."""
         states = chunk.states[1:]
-        self.nfev += self.spec.order * max(len(states), 1)
+        self._count(max(len(states), 1))
         if not len(states):
             return None
         theta = self._parameters(self.system, states)
@@ -203,7 +220,7 @@ class TaylorRun(Run):
         meets = (self._residuals(x) <= self.tol).tolist()
         lost = np.logical_not(np.isfinite(x).all(axis=1)).tolist()
         sizes = np.abs(theta).reshape(len(theta), -1).max(axis=1).tolist()
-        keep = self.kept + chunk.coefficients.size <= _KEPT
+        keep = self._keeps_all or self.kept + chunk.coefficients.size <= _KEPT
         self.kept += chunk.coefficients.size if keep else 0
         times, units = chunk.times.tolist(), chunk.units.tolist()
         for i, unit in enumerate(units):
@@ -245,5 +262,5 @@ class TaylorRun(Run):
             return False
         self.system = moved
         self.spec = centered(self.spec, self.system.curve, self.states[-1])
-        self.engine = make_engine(self.spec, self.backend)
+        self.engine = self._make_engine()
         return True

@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator
 
+from theory.numeric.block import Block
 from theory.numeric.compile import Array
-from theory.numeric.dual_curve import NumericCurve
 from theory.numeric.newton import DualSolution
 from theory.numeric.normal_equations import Matrix, columns_of, rows_of
 
-__all__ = ["TOLERATED", "quick_bound", "uncertainty_of"]
+__all__ = ["SMALL", "TOLERATED", "quick_bound", "uncertainty_of"]
 
 TOLERATED = 1e-6
 """The relative error of x by rounding that a success may have."""
-_SMALL = 1e-9
+SMALL = 1e-9
 """A bound of this error below which no sharper one is worth its time."""
 _COLUMNS = 20_000
 """Columns that are eliminated at once."""
@@ -47,7 +47,7 @@ def quick_bound(speed: Array, radius: Array, noise: Array, x: Array) -> Array:
 
 
 def uncertainty_of(
-    A: Matrix, curve: NumericCurve, solution: DualSolution, rows: NDArray[np.intp]
+    A: Matrix, block: Block, solution: DualSolution, rows: NDArray[np.intp]
 ) -> float:
     r"""Relative error of x when each $\xi_i$ is off $\mathrm{range}(A^T)$ by rounding.
 
@@ -60,13 +60,13 @@ def uncertainty_of(
     n = len(rows)
     if A.shape[1] == n:
         return 0.0
-    geometry = curve.geometry(solution.theta)
+    geometry = block.geometry(solution.theta)
     speed = geometry.speed
     noise = np.finfo(float).eps * np.abs(A.T @ lam)
     if not np.isfinite(speed).all():
         return np.inf
     bound = float(quick_bound(speed, geometry.radius, noise, solution.x))
-    if bound <= _SMALL:
+    if bound <= SMALL:
         return bound
     basic, factor, exchanges = _basis(A, speed)
     if factor is None:
