@@ -23,6 +23,8 @@ FORMULAS = [
     ("u**(5/2) - v**(5/2)", {"u": "positive", "v": "positive"}),
     ("exp(u) - exp(-v)", {}),
     ("2*u**2 - v**2/3", {}),
+    # a constant that is no number of Python
+    ("exp(u*log(3)) - v", {}),
     ("u*v", {}),
     ("u**2 - v**2", {"u": "positive", "v": "positive"}),
 ]

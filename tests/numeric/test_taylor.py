@@ -22,7 +22,7 @@ from theory.numeric.dual_curve import numeric_curve
 from theory.numeric.integrate import integrate
 from theory.numeric.prepared import PreparedFlow
 from theory.numeric.problem import Regression
-from theory.numeric.series import make_engine, primal_spec
+from theory.numeric.series import constant_rows, make_engine, primal_spec
 from theory.numeric.tape import FUNCTIONS, make_tape
 
 u, v, xi, u0, v0 = sp.symbols("u v xi u0 v0", real=True)
@@ -269,8 +269,51 @@ def test_coefficients_are_those_of_sympy() -> None:
         for k in range(6):
             memory.rows[0, k, 0] = float(inner.diff(t, k).subs(t, 0) / sp.factorial(k))
             memory.fill(k)
-        got = memory.rows[tape.outputs[0], :, 0]
+        got = memory.output(tape.outputs[0])[:, 0]
         np.testing.assert_allclose(got, [float(c) for c in expected], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "formulas",
+    [
+        # operations side by side, with own and with common operands
+        (sp.exp(3 * u) * v**2 - sp.exp(-2 * v) / 5, sp.sin(u) * sp.cos(v), u * v + u**2 * v**2),
+        (sp.tanh(u + v) + sp.tanh(u - v), sp.exp(u) * sp.exp(2 * u) + sp.exp(v), (u + v) ** 3),
+        (1 / (2 + u) + 1 / (3 + v), sp.sqrt(2 + u) * sp.sqrt(3 + v), sp.log(2 + u * v)),
+    ],
+)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_coefficients_of_operations_in_groups(formulas: tuple[sp.Expr, ...], backend: str) -> None:
+    from theory.numeric.series_numpy import _Memory
+
+    t = sp.Symbol("t", real=True)
+    along = {u: sp.sin(t) / 3 + sp.Rational(2, 5), v: sp.cos(2 * t) / 4 + t / 7}
+    tape = make_tape(formulas, (u, v))
+    constants = constant_rows(tape, [], 1)
+    inner = [[float(a.diff(t, k).subs(t, 0) / sp.factorial(k)) for k in range(7)]
+             for a in along.values()]  # fmt: skip
+    if backend == "numpy":
+        memory = _Memory(tape, constants, 6, 1)
+        for k in range(7):
+            memory.rows[0, k, 0], memory.rows[1, k, 0] = inner[0][k], inner[1][k]
+            memory.fill(k)
+        got = [memory.output(i)[:, 0] for i in tape.outputs]
+    else:
+        from theory.numeric.series_numba import as_code
+        from theory.numeric.tape_numba import fill
+
+        rows = np.zeros((tape.size, 7, 1))
+        rows[2 : tape.first, 0] = constants
+        for k in range(7):
+            rows[0, k, 0], rows[1, k, 0] = inner[0][k], inner[1][k]
+            fill(as_code(tape), tape.first, rows, k)
+        got = [rows[i, :, 0] for i in tape.outputs]
+    for f, coefficients in zip(formulas, got, strict=True):
+        with mpmath.workdps(40):
+            expected = mpmath.taylor(sp.lambdify(t, f.xreplace(along), "mpmath"), 0, 6)
+        np.testing.assert_allclose(
+            coefficients, [float(c) for c in expected], rtol=1e-11, atol=1e-13
+        )
 
 
 @pytest.mark.parametrize("mode", ["primal", "dual"])

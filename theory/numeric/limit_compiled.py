@@ -24,6 +24,7 @@ from theory.numeric.dual_curve import ClosedForm, CurveKey, curve_formulas, curv
 from theory.numeric.newton import SOLVED, DualSolution
 from theory.numeric.objective import Objective, compile_objective, target_predictor
 from theory.numeric.problem import Regression
+from theory.numeric.series import constant_rows
 from theory.numeric.start import Start, parameter_range, read_start
 from theory.numeric.tape import Op, Tape, make_tape
 
@@ -236,7 +237,7 @@ def _program(formulas: tuple[sp.Expr, ...], variables: tuple[sp.Symbol, ...]) ->
             needed |= set(_operands(tape, i - first))
     kept = [i for i in sorted(needed) if i >= first]
     number = {**{i: i for i in range(first)}, **{old: first + new for new, old in enumerate(kept)}}
-    code = np.zeros((len(kept), 5), dtype=np.int64)
+    code = np.zeros((len(kept), 6), dtype=np.int64)
     for row, i in zip(code, kept, strict=True):
         step = tape.operations[i - first]
         refs = [number[r] for r in _operands(tape, i - first)]
@@ -245,7 +246,7 @@ def _program(formulas: tuple[sp.Expr, ...], variables: tuple[sp.Symbol, ...]) ->
             row[3] = refs[0]
         else:
             row[1 : 1 + len(refs)] = refs
-    constants = np.array([float(c) for c in tape.constants], dtype=np.float64)
+    constants = constant_rows(tape, [], 1).ravel()
     outputs = np.array([number[i] for i in tape.outputs], dtype=np.int64)
     return code, first, outputs, constants
 

@@ -280,11 +280,22 @@ class PreparedFlow:
             return None
         states = engine.states_at(chunk, times)
         if spec.dual and closed is not None:
-            theta = np.array(closed(-self.problem.pull_back(states.T).T, *theta0))
+            s = self.problem.pull_back(states.T).T
+            if self._value is not None:
+                with np.errstate(all="ignore"):
+                    x = np.ascontiguousarray(self._value(s).T)
+                return x if np.isfinite(x).all() else None
+            theta = np.array(closed(-s, *theta0))
         else:
             theta = np.moveaxis(states.reshape(len(times), *theta0.shape), 1, 0)
         x = self.curve.block.rho(theta.reshape(len(theta0), -1)).reshape(len(times), -1).T
         return x if np.isfinite(x).all() else None
+
+    @cached_property
+    def _value(self) -> Callable[[Array], Array] | None:
+        """k(-s) of the dual form, for s of shape (..., d)."""
+        system = self._system("dual")
+        return system.value if isinstance(system, DualSystem) else None
 
     def _unit(self, spec: Spec, mode: str) -> float:
         """A guess of the first step."""

@@ -85,8 +85,10 @@ class TapeSeries:
 
     def fill(self, k: int) -> None:
         """Order k of every operation, from order k of the variables."""
-        rows, first = self.rows, self.tape.first
+        rows, first, later = self.rows, self.tape.first, self.tape.later
         for index, step in enumerate(self.tape.operations):
+            if k > 0 and not later[index]:
+                continue
             out = rows[first + index]
             a, b, c = rows[step.a], rows[step.b], rows[step.c]
             coefficient = _RULES[step.op]
@@ -119,7 +121,7 @@ def _scale(s: Operation, a: Any, b: Any, c: Any, p: Any, k: int) -> arb:
 
 
 def _derive(s: Operation, a: Any, b: Any, c: Any, p: Any, k: int) -> arb:
-    return a[k] * k
+    return b[0] * a[k] * k
 
 
 def _multiply(s: Operation, a: Any, b: Any, c: Any, p: Any, k: int) -> arb:

@@ -160,9 +160,8 @@ def expand(
                 Xr[0, k + 1, i] = scale * Vr[k, i]
             continue
         for j in range(x_out.size - 1):
-            convolve(Xr, j, k + 1, Xr, x_out[j + 1], pulled, 0, 0, k, 0)
+            convolve(Xr, j, k + 1, Xr, x_out[j + 1], pulled, 0, 0, k, 0, scale)
             for i in range(width):
-                Xr[j, k + 1, i] *= scale
                 Cr[k + 1, j * width + i] = Xr[j, k + 1, i]
     for w in range(LANES):
         minus[w] = -1.0

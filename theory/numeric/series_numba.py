@@ -77,9 +77,8 @@ def _expand(
                 X[0, k + 1, i] = scale * V[k, i]
         else:
             for j in range(x_out.size - 1):
-                convolve(X, j, k + 1, X, x_out[j + 1], pulled, 0, 0, k, 0)
+                convolve(X, j, k + 1, X, x_out[j + 1], pulled, 0, 0, k, 0, scale)
                 for i in range(d):
-                    X[j, k + 1, i] *= scale
                     C[k + 1, j * d + i] = X[j, k + 1, i]
 
 
@@ -292,6 +291,9 @@ def _memory(tape: Tape, constants: Array, order: int, width: int) -> Array:
 
 
 def as_code(tape: Tape) -> Any:
-    """The operations as integers, shape (number, 5)."""
-    steps = [(int(s.op), s.a, s.b, s.c, s.name) for s in tape.operations]
-    return np.array(steps, dtype=np.int64).reshape(-1, 5)
+    """The operations as integers, shape (number, 6); the last, whether later orders are read."""
+    steps = [
+        (int(s.op), s.a, s.b, s.c, s.name, later)
+        for s, later in zip(tape.operations, tape.later, strict=True)
+    ]
+    return np.array(steps, dtype=np.int64).reshape(-1, 6)

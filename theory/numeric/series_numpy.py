@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -40,16 +42,35 @@ def tolerance(rtol: float) -> float:
 
 
 class _Memory:
-    """The coefficients of all nodes of a tape, shape (nodes, order + 1, width)."""
+    """The coefficients of all nodes of a tape, shape (nodes, order + 1, width).
+
+    The operations are numbered anew, so that those of one kind that do not wait for one another are
+    side by side: for small arrays a call costs more than its arithmetic.
+    """
 
     def __init__(self, tape: Tape, constants: Array, order: int, width: int) -> None:
+        groups = _groups(tape)
+        self.number = {i: i for i in range(tape.first)}
+        for i in (i for group in groups for i in group):
+            self.number[tape.first + i] = len(self.number)
+        for i in range(tape.first, tape.size):
+            self.number.setdefault(i, len(self.number))
         self.rows = np.zeros((tape.size, order + 1, width))
         self.rows[len(tape.variables) : tape.first, 0] = constants
-        self.fills = [
-            _filler(step, self.rows[tape.first + i], self.rows)
-            for i, step in enumerate(tape.operations)
+        number, steps = self.number, tape.operations
+        fills = [
+            _filler(step, number[tape.first + i], self.rows, number) for i, step in enumerate(steps)
         ]
-        self.bases = [self.rows[s.a] for s in tape.operations if s.op == Op.POWER]
+        self.fills = fills
+        self.later: list[_Fill] = []
+        for group in groups:
+            many = _group_filler(tape, group, self.rows, number) if len(group) > 1 else None
+            self.later += [fills[i] for i in group] if many is None else [many]
+        self.bases = [self.rows[number[s.a]] for s in steps if s.op == Op.POWER]
+
+    def output(self, node: int) -> Array:
+        """The coefficients of a node of the tape, shape (order + 1, width)."""
+        return self.rows[self.number[node]]
 
     def before_branch_points(self, length: float) -> float:
         """A step within which no base of a power reaches zero, where another branch begins."""
@@ -64,13 +85,107 @@ class _Memory:
 
     def fill(self, k: int) -> None:
         """Order k of every operation, from order k of the variables."""
-        for fill in self.fills:
+        for fill in self.later if k else self.fills:
             fill(k)
 
 
-def _filler(step: Operation, out: Array, rows: Array) -> _Fill:
-    a, b, c = rows[step.a], rows[step.b], rows[step.c]
+def _groups(tape: Tape) -> list[list[int]]:
+    """The operations whose later orders are read, in an order in which they can be computed.
+
+    Those of a group are of one kind, and none waits for the same order of another.
+    """
+    levels: dict[int, int] = {}
+    found: dict[tuple[int, int], list[int]] = {}
+    for i, (s, needed) in enumerate(zip(tape.operations, tape.later, strict=True)):
+        if not needed:
+            continue
+        level = 1 + max(levels.get(r, 0) for r in _waits_for(s))
+        levels[tape.first + i] = level
+        found.setdefault((level, int(s.op)), []).append(i)
+    return [found[key] for key in sorted(found)]
+
+
+def _waits_for(s: Operation) -> tuple[int, ...]:
+    """The nodes whose order k the order k of an operation needs, for k > 0."""
+    if s.op in (Op.ADD, Op.SUBTRACT, Op.MULTIPLY, Op.DIVIDE):
+        return s.a, s.b
+    return (s.b,) if s.op is Op.SCALE else (s.a,)
+
+
+def _group_filler(
+    tape: Tape, group: list[int], rows: Array, number: dict[int, int]
+) -> _Fill | None:
+    """All operations of a group in one call; None where their operands are not side by side."""
+    steps = [tape.operations[i] for i in group]
+    op, begin = steps[0].op, number[tape.first + group[0]]
+    orders = range(rows.shape[1])
+    first, second = [number[s.a] for s in steps], [number[s.b] for s in steps]
+    # views of every order, which cost as much as the arithmetic
+    out = [rows[begin : begin + len(group), k] for k in orders]
+    if op in (Op.SCALE, Op.DERIVE):
+        # constants are set already
+        factors = rows[first if op is Op.SCALE else second, 0]
+        source = _side_by_side(rows, second if op is Op.SCALE else first)
+        if source is None:
+            return None
+        multiples = [factors * (1.0 if op is Op.SCALE else k) for k in orders]
+        parts = [source[:, k] for k in orders]
+
+        def multiple(k: int) -> None:
+            np.multiply(parts[k], multiples[k], out=out[k])
+
+        return multiple
+    a, b = _side_by_side(rows, first), _side_by_side(rows, second)
+    if a is None or b is None:
+        return None
+    if op is Op.FUNCTION:
+        left = [a[:, 1 : k + 1] for k in orders]
+        right = [b[:, k - 1 :: -1] for k in orders]
+
+        def function(k: int) -> None:
+            row = out[k]
+            _dots(left[k], right[k], row)
+            np.multiply(row, 1.0 / k, out=row)
+
+        return function
+    if op in (Op.MULTIPLY, Op.SQUARE):
+        left = [a[:, : k + 1] for k in orders]
+        right = [(a if op is Op.SQUARE else b)[:, k::-1] for k in orders]
+
+        def multiply(k: int) -> None:
+            _dots(left[k], right[k], out[k])
+
+        return multiply
+    return None
+
+
+def _dots(a: Array, b: Array, out: Array) -> None:
+    """Sums of products over the second axis."""
+    if _VECDOT is None:
+        np.einsum("gkd,gkd->gd", a, b, out=out)
+    else:
+        _VECDOT(a, b, axis=1, out=out)
+
+
+# quicker for few numbers; of NumPy 2
+_VECDOT: Any = getattr(np, "vecdot", None)
+
+
+def _side_by_side(rows: Array, nodes: list[int]) -> Array | None:
+    """The coefficients of some nodes without a copy, or of the one that they all are."""
+    if len(set(nodes)) == 1:
+        return np.broadcast_to(rows[nodes[0]], (len(nodes), *rows.shape[1:]))
+    if nodes == list(range(nodes[0], nodes[0] + len(nodes))):
+        return rows[nodes[0] : nodes[0] + len(nodes)]
+    return None
+
+
+def _filler(step: Operation, node: int, rows: Array, number: dict[int, int]) -> _Fill:
+    out = rows[node]
+    a, b, c = rows[number[step.a]], rows[number[step.b]], rows[number[step.c]]
     einsum = np.einsum
+    # of constants, which are set already
+    multiples = np.arange(len(b))[:, None] * b[0] if step.op is Op.DERIVE else b
 
     def add(k: int) -> None:
         np.add(a[k], b[k], out=out[k])
@@ -82,7 +197,7 @@ def _filler(step: Operation, out: Array, rows: Array) -> _Fill:
         np.multiply(a[0], b[k], out=out[k])
 
     def derive(k: int) -> None:
-        np.multiply(a[k], float(k), out=out[k])
+        np.multiply(a[k], multiples[k], out=out[k])
 
     def multiply(k: int) -> None:
         einsum("kd,kd->d", a[: k + 1], b[k::-1], out=out[k])
@@ -138,9 +253,15 @@ class NumpyEngine:
         self.x = _Memory(spec.coordinates, spec.values, order, problem.d)
         self.z = _Memory(spec.samples, spec.targets, order, problem.n)
         self.pull = np.zeros((order + 1, problem.d))
-        x, *velocity = (self.x.rows[i] for i in spec.coordinates.outputs)
+        x, *velocity = (self.x.output(i) for i in spec.coordinates.outputs)
         self.x_rows, self.velocity = x, velocity
-        self.slope = self.z.rows[spec.samples.outputs[0]]
+        self.slope = self.z.output(spec.samples.outputs[0])
+        # z less the target has the later orders of z
+        steps = spec.samples.operations
+        self.shifted = (
+            len(steps) == 1 and steps[0].op is Op.ADD and (steps[0].a, steps[0].b) == (0, 1)
+        )
+        self.slope_later = self.z.rows[0] if self.shifted else self.slope
         self.exponents = np.arange(order + 1.0)
         self.dense = problem.A if isinstance(problem.A, np.ndarray) else None
 
@@ -251,6 +372,9 @@ class NumpyEngine:
         C[0], C[1] = y, rate * unit
         self.pull[0] *= unit
         x[: max(k_parameters, 1), 1] *= unit
+        if spec.dual and self.dense is not None:
+            self._expand_dual(C, unit, self.dense)
+            return
         for k in range(1, spec.order):
             self._order(k, -unit)
             if spec.dual:
@@ -262,6 +386,24 @@ class NumpyEngine:
                 np.einsum("kd,kd->d", velocity[: k + 1], self.pull[k::-1], out=row)
                 row *= 1.0 / (k + 1)
             C[k + 1] = x[:k_parameters, k + 1].reshape(-1)
+
+    def _expand_dual(self, C: Array, unit: float, A: Array) -> None:
+        """The orders from two on with as few calls as there can be."""
+        order, xi, z, x, slope = (
+            C.shape[0] - 1,
+            self.x.rows[0],
+            self.z.rows[0],
+            self.x_rows,
+            self.slope_later,
+        )
+        dot, fill, shifted = np.dot, self.x.fill, self.shifted
+        for k in range(1, order):
+            fill(k)
+            dot(A, x[k], out=z[k])
+            if not shifted:
+                self.z.fill(k)
+            dot(slope[k] * (-unit / (k + 1)), A, out=xi[k + 1])
+        np.multiply(slope[1:order], unit / np.arange(2.0, order + 1)[:, None], out=C[2:])
 
     def _accepted(self, y: Array, rate: Array) -> bool:
         """Whether a new state is finite and inside of the ranges."""
@@ -282,15 +424,21 @@ def _reach(C: Array, sizes: Array, rtol: float) -> float:
     """The step, in units: a share of the radius of convergence that the last terms show."""
     order = len(C) - 1
     last = np.abs(C[order - 3 :])
-    if not np.isfinite(last).all():
-        return float("nan")
-    degrees = np.arange(order - 3.0, order + 1)[:, None]
-    moving = last > 0
-    if not moving.any():
-        return float("inf")
-    logs = np.log(sizes) - np.log(np.where(moving, last, 1.0))
-    radius = float(np.min(np.where(moving, logs / degrees, np.inf)))
-    reach = float(SAFETY * np.exp(radius) * rtol ** (1 / order))
+    largest = np.max(last / sizes, axis=1).tolist()
+    if math.isfinite(sum(largest)):
+        logs = [-math.log(v) / k for k, v in enumerate(largest, order - 3) if v > 0]
+        if not logs:
+            return float("inf")
+        radius = min(logs)
+    else:
+        if not np.isfinite(last).all():
+            return float("nan")
+        # a quotient that overflows has a logarithm
+        degrees = np.arange(order - 3.0, order + 1)[:, None]
+        moving = last > 0
+        ratios = np.log(sizes) - np.log(np.where(moving, last, 1.0))
+        radius = float(np.min(np.where(moving, ratios / degrees, np.inf)))
+    reach = SAFETY * math.exp(radius) * rtol ** (1 / order)
     # at rest the tolerance is no measure: the last term stays below the motion itself
     first, final = float(np.max(np.abs(C[1]))), float(np.max(last[-1]))
     if first > 0 and final > 0:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sympy as sp
@@ -46,8 +46,8 @@ class Op(IntEnum):
 class Operation:
     """One node: ADD, SUBTRACT, MULTIPLY and DIVIDE of a and b; SCALE of b by the constant a.
 
-    DERIVE of a has the coefficients $k\\,a_k$. POWER is $a^b$ with a constant b. FUNCTION is
-    `FUNCTIONS`[`name`] of c, with a = DERIVE of c and b the derivative.
+    DERIVE of a has the coefficients $b\\,k\\,a_k$ with a constant b. POWER is $a^b$ with a constant
+    b. FUNCTION is `FUNCTIONS`[`name`] of c, with a = DERIVE of c and b the derivative.
     """
 
     op: Op
@@ -124,6 +124,23 @@ class Tape:
     constants: tuple[sp.Expr, ...]
     operations: tuple[Operation, ...]
     outputs: tuple[int, ...]
+
+    @cached_property
+    def later(self) -> tuple[bool, ...]:
+        """Of each operation, whether its orders beyond the first are read.
+
+        A function takes the value of its argument alone.
+        """
+        needed, waiting = set(self.outputs), list(self.outputs)
+        # the derivative of a function may come after it, and contain it
+        while waiting:
+            node = waiting.pop() - self.first
+            if node >= 0:
+                s = self.operations[node]
+                operands = {s.a} if s.op in (Op.DERIVE, Op.SQUARE) else {s.a, s.b}
+                waiting += operands - needed
+                needed |= operands
+        return tuple(i in needed for i in range(self.first, self.size))
 
     @property
     def size(self) -> int:
@@ -266,13 +283,24 @@ class _Builder:
             else:
                 above.append(self.node(factor))
         if not below:
-            total = self.chain(above)
-            return total if constant == 1 else self.emit(Op.SCALE, self.constant(constant), total)
+            return self.scaled(constant, self.chain(above))
         under = self.chain(below)
         if not above:
             return self.emit(Op.DIVIDE, self.constant(constant), under)
-        total = self.emit(Op.DIVIDE, self.chain(above), under)
-        return total if constant == 1 else self.emit(Op.SCALE, self.constant(constant), total)
+        return self.scaled(constant, self.emit(Op.DIVIDE, self.chain(above), under))
+
+    def scaled(self, factor: sp.Expr, node: tuple[str, int]) -> tuple[str, int]:
+        """A multiple; the multiple of a multiple is one."""
+        own, node = self.multiple(node)
+        factor = factor.xreplace(self.fixed) * own
+        return node if factor == 1 else self.emit(Op.SCALE, self.constant(factor), node)
+
+    def multiple(self, node: tuple[str, int]) -> tuple[sp.Expr, tuple[str, int]]:
+        """A node as a constant times another."""
+        if node[0] == "o" and self.operations[node[1]][0] is Op.SCALE:
+            _, factor, of, _, _ = self.operations[node[1]]
+            return self.constants[factor[1]], of
+        return sp.S.One, node
 
     def chain(self, factors: list[tuple[str, int]]) -> tuple[str, int]:
         total = factors[0]
@@ -316,7 +344,8 @@ class _Builder:
         key = (name, argument)
         if key in self.shared:
             return self.shared[key]
-        derived = self.emit(Op.DERIVE, argument)
+        factor, of = self.multiple(argument)
+        derived = self.emit(Op.DERIVE, of, self.constant(factor))
         self.operations.append((Op.FUNCTION, derived, None, argument, FUNCTIONS.index(name)))
         index = len(self.operations) - 1
         # known before its derivative is built, which may contain it

@@ -99,32 +99,48 @@ def _value(name: int, a: float) -> float:
 
 @jit(fastmath=REORDER)
 def convolve(
-    out: Array, o: int, row: int, a: Array, p: int, b: Array, q: int, low: int, k: int, shift: int
-) -> None:
-    """Row of node o = sum of a_j b_(k - shift - j + low) over j = low..k, of the nodes p and q.
+    out: Array, o: int, row: int, a: Array, p: int, b: Array, q: int, low: int, k: int, shift: int,
+    factor: float,
+) -> None:  # fmt: skip
+    """Row of node o = factor * sum of a_j b_(k - shift - j + low) over j = low..k, nodes p and q.
 
     Nodes by their number and no views of them: a view costs as much as a short loop.
     """
     width = out.shape[2]
     top = k - shift + low
-    for i in range(width):
-        out[o, row, i] = 0.0
-    j = low
-    # four terms at once keep the sum in registers
-    while j + 3 <= k:
+    # four terms at once keep the sum in registers; what is left of them comes first
+    rest = (k - low + 1) % 4
+    j = low + rest
+    if rest == 0:
+        for i in range(width):
+            out[o, row, i] = 0.0
+    elif rest == 1:
+        for i in range(width):
+            out[o, row, i] = factor * a[p, low, i] * b[q, top - low, i]
+    elif rest == 2:
+        m = top - low
+        for i in range(width):
+            out[o, row, i] = factor * (
+                a[p, low, i] * b[q, m, i] + a[p, low + 1, i] * b[q, m - 1, i]
+            )
+    else:
+        m = top - low
+        for i in range(width):
+            out[o, row, i] = factor * (
+                a[p, low, i] * b[q, m, i]
+                + a[p, low + 1, i] * b[q, m - 1, i]
+                + a[p, low + 2, i] * b[q, m - 2, i]
+            )
+    while j <= k:
         m = top - j
         for i in range(width):
-            out[o, row, i] += (
+            out[o, row, i] += factor * (
                 a[p, j, i] * b[q, m, i]
                 + a[p, j + 1, i] * b[q, m - 1, i]
                 + a[p, j + 2, i] * b[q, m - 2, i]
                 + a[p, j + 3, i] * b[q, m - 3, i]
             )
         j += 4
-    while j <= k:
-        for i in range(width):
-            out[o, row, i] += a[p, j, i] * b[q, top - j, i]
-        j += 1
 
 
 @jit(fastmath=REORDER)
@@ -158,6 +174,8 @@ def fill(code: Array, first: int, rows: Array, k: int) -> None:
     """Order k of every operation."""
     width = rows.shape[2]
     for step in range(code.shape[0]):
+        if k > 0 and code[step, 5] == 0:
+            continue
         op, ia, ib, io = code[step, 0], code[step, 1], code[step, 2], first + step
         if op == _ADD:
             for i in range(width):
@@ -170,9 +188,9 @@ def fill(code: Array, first: int, rows: Array, k: int) -> None:
                 rows[io, k, i] = rows[ia, 0, i] * rows[ib, k, i]
         elif op == _DERIVE:
             for i in range(width):
-                rows[io, k, i] = k * rows[ia, k, i]
+                rows[io, k, i] = k * rows[ib, 0, i] * rows[ia, k, i]
         elif op == _MULTIPLY:
-            convolve(rows, io, k, rows, ia, rows, ib, 0, k, 0)
+            convolve(rows, io, k, rows, ia, rows, ib, 0, k, 0, 1.0)
         elif op == _SQUARE:
             _square(rows, io, ia, k)
         elif op == _DIVIDE:
@@ -180,7 +198,7 @@ def fill(code: Array, first: int, rows: Array, k: int) -> None:
                 for i in range(width):
                     rows[io, 0, i] = rows[ia, 0, i] / rows[ib, 0, i]
             else:
-                convolve(rows, io, k, rows, ib, rows, io, 1, k, 1)
+                convolve(rows, io, k, rows, ib, rows, io, 1, k, 1, 1.0)
                 for i in range(width):
                     rows[io, k, i] = (rows[ia, k, i] - rows[io, k, i]) / rows[ib, 0, i]
         elif op == _POWER:
@@ -201,10 +219,7 @@ def fill(code: Array, first: int, rows: Array, k: int) -> None:
             for i in range(width):
                 rows[io, 0, i] = _value(name, rows[ic, 0, i])
         else:
-            convolve(rows, io, k, rows, ia, rows, ib, 1, k, 1)
-            scale = 1.0 / k
-            for i in range(width):
-                rows[io, k, i] *= scale
+            convolve(rows, io, k, rows, ia, rows, ib, 1, k, 1, 1.0 / k)
 
 
 @jit(fastmath=REORDER)
