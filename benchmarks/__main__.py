@@ -42,6 +42,11 @@ def _solvers() -> list[str]:
     return [s for s in ("CLARABEL", "ECOS") if s in cp.installed_solvers()]
 
 
+def _compiled(n: int, d: int) -> bool:
+    """Whether limit points of this size are for compiled code."""
+    return bool(find_spec("numba")) and n * n * d <= 2_000_000
+
+
 def limit_points() -> Iterator[Row]:
     for (n, d), asked in CONIC.items():
         A, y = problem(n, d)
@@ -50,18 +55,21 @@ def limit_points() -> Iterator[Row]:
             # a new start in each call: nothing that depends on it is in a cache
             starts = iter(alpha * (1 + 1e-3 * np.arange(1000)))
 
-            def ours(data=data, starts=starts) -> object:
+            def ours(backend: str = "auto", data=data, starts=starts) -> object:
                 a = float(next(starts))
-                return FLOW.limit_point(data, {"u": a, "v": a})
+                return FLOW.limit_point(data, {"u": a, "v": a}, backend=backend)
 
             sides: dict[str, Callable[[], object]] = {"ours": ours}
+            if _compiled(n, d):
+                sides["ours in NumPy"] = lambda ours=ours: ours("numpy")
             sides |= {s: conic(A, y, alpha, s) for s in _solvers()}
-            seconds, ratios, last = rounds(sides, 7 if d < 1000 else 1)
+            many = {"count": 7, "repeats": 5} if d < 1000 else {"count": 3}
+            seconds, ratios, last = rounds(sides, **many)
             found = last["ours"]
-            peers: dict[str, float | None] = {s: ratios[s] for s in _solvers()}
+            peers: dict[str, float | None] = {s: ratios[s] for s in sides if s != "ours"}
             yield Row(
-                "limit point", f"{n}, {d}; {alpha:g}", seconds["ours"],
-                peers or {"Clarabel": None}, f"{found.kkt_residual:.0e}", asked,
+                "limit point" + (" (numba)" if _compiled(n, d) else ""), f"{n}, {d}; {alpha:g}",
+                seconds["ours"], peers or {"Clarabel": None}, f"{found.kkt_residual:.0e}", asked,
             )  # fmt: skip
 
 
@@ -70,9 +78,14 @@ def limit_paths() -> Iterator[Row]:
     for n, d in CONIC:
         A, y = problem(n, d)
         data = th.Regression(A, y)
-        seconds, _, last = rounds(
-            {"ours": lambda data=data: FLOW.limit_path(data, {"u": 1.0, "v": 1.0}, scales)}, 5
-        )
+
+        def ours(backend: str = "auto", data=data) -> object:
+            return FLOW.limit_path(data, {"u": 1.0, "v": 1.0}, scales, backend=backend)
+
+        sides: dict[str, Callable[[], object]] = {"ours": ours}
+        if _compiled(n, d):
+            sides["ours in NumPy"] = lambda ours=ours: ours("numpy")
+        seconds, ratios, last = rounds(sides, 5)
         ratio = None
         if "CLARABEL" in _solvers():
             some = scales[:: 10 if d < 1000 else 50]
@@ -83,9 +96,10 @@ def limit_paths() -> Iterator[Row]:
                 spent.append(time.process_time() - begin)
             ratio = 101 * statistics.mean(spent) / seconds["ours"]
         worst = float(last["ours"].kkt_residual.max())
+        peers: dict[str, float | None] = {s: r for s, r in ratios.items() if s != "ours"}
         yield Row(
             "path of 101 starts, 1 to 1e-10", f"{n}, {d}", seconds["ours"],
-            {"Clarabel, one by one": ratio}, f"{worst:.0e}", "100",
+            {"Clarabel, one by one": ratio} | peers, f"{worst:.0e}", "100",
         )  # fmt: skip
 
 
@@ -123,24 +137,30 @@ def dual_flows() -> Iterator[Row]:
         data, start = th.Regression(A, y), {"u": alpha, "v": alpha}
         exact = flow.limit_point(data, start).x
 
-        def run(mode: str, flow=flow, data=data, start=start) -> object:
+        def run(mode: str, method: str, flow=flow, data=data, start=start) -> object:
             return flow.integrate(
-                data, start, mode=mode, method="LSODA", rtol=1e-8, tol=1e-8, max_seconds=60
+                data, start, mode=mode, method=method, rtol=1e-8, tol=1e-8, max_seconds=60
             )
 
-        modes = ("dual",) if d == 5000 else ("dual", "primal")
-        sides = {mode: (lambda mode=mode, run=run: run(mode)) for mode in modes}
+        how = {
+            "dual": ("dual", "auto"), "dual LSODA": ("dual", "LSODA"),
+            "primal LSODA": ("primal", "LSODA"),
+        }  # fmt: skip
+        if d == 5000:
+            del how["primal LSODA"]
+        sides = {name: (lambda w=w, run=run: run(*w)) for name, w in how.items()}
         seconds, ratios, last = rounds(sides, 3 if d < 1000 else 1)
         errors = [
             f"{np.max(np.abs(last[m].end - exact)) / np.max(np.abs(exact)):.0e}"
             if last[m].success
             else last[m].message
-            for m in modes
+            for m in how
         ]
-        peers = {"primal": ratios["primal"]} if "primal" in ratios else {"primal (60 s)": np.inf}
+        peers: dict[str, float | None] = {m: ratios[m] for m in how if m != "dual"}
+        peers |= {} if "primal LSODA" in peers else {"primal LSODA (60 s)": np.inf}
         yield Row(
-            f"dual LSODA, {formula}", f"{n}, {d}; {alpha:g}", seconds["dual"], peers,
-            ", ".join(errors), asked,
+            f"dual, {formula} ({last['dual'].method})", f"{n}, {d}; {alpha:g}", seconds["dual"],
+            peers, ", ".join(errors), asked,
         )  # fmt: skip
 
 
@@ -237,6 +257,17 @@ def trajectory_rows() -> Iterator[Row]:
                 | dict.fromkeys(missing), ", ".join(f"{e:.0e}" for e in errors.values()),
                 ", ".join(f"{k} {v}" for k, v in asked.items()) if d == 50 else "",
             )  # fmt: skip
+            if d == 50 and base != "ours, numpy":
+                both = {"ours, numpy": sides["ours, numpy"]}
+                both |= {k: v for k, v in some.items() if "RK45" in k}
+                errors = {name: case.error(side()) for name, side in both.items()}
+                seconds, ratios = trajectories.timed(both)
+                yield Row(
+                    f"101 outputs of a trajectory (ours, numpy){kind}", f"{n}, {d}; {alpha:g}",
+                    seconds["ours, numpy"],
+                    {k: v for k, v in ratios.items() if k != "ours, numpy"},
+                    ", ".join(f"{e:.0e}" for e in errors.values()), "RK45 2",
+                )  # fmt: skip
 
 
 def digit_rows() -> Iterator[Row]:

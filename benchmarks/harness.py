@@ -45,16 +45,21 @@ def _time(seconds: float) -> str:
 
 
 def rounds(
-    sides: Mapping[str, Callable[[], object]], count: int
+    sides: Mapping[str, Callable[[], object]], count: int, repeats: int = 1
 ) -> tuple[dict[str, float], dict[str, float], dict[str, object]]:
-    """Median seconds, median ratios to the first side, and the last results."""
+    """Median seconds of a call, median ratios to the first side, and the last results.
+
+    In a round each side is called some times in a row: a call of a fraction of a millisecond would
+    be measured in what the call of another side has left in the caches.
+    """
     spent: dict[str, list[float]] = {name: [] for name in sides}
     last: dict[str, object] = {name: side() for name, side in sides.items()}
     for _ in range(count):
         for name, side in sides.items():
             begin = time.process_time()
-            last[name] = side()
-            spent[name].append(time.process_time() - begin)
+            for _ in range(repeats):
+                last[name] = side()
+            spent[name].append((time.process_time() - begin) / repeats)
     base = next(iter(sides))
     ratios = {
         name: statistics.median(a / b for a, b in zip(values, spent[base], strict=True))

@@ -29,7 +29,7 @@ from theory.numeric.series import (
     primal_spec,
 )
 from theory.numeric.start import Start, read_constants
-from theory.numeric.stiff import LARGEST_STIFF, StiffRun
+from theory.numeric.stiff import MOST_WORK, StiffRun
 from theory.numeric.systems import DualSystem, PrimalSystem, System
 from theory.numeric.taylor import TaylorRun, first_unit
 
@@ -217,7 +217,8 @@ class PreparedFlow:
     def _stiff(self, mode: str, method: str, atol: float) -> Spec | None:
         """What compiled stiff steps need; None where they are not wanted, or cannot be made."""
         wanted = method == "BDF" or (method == "LSODA" and self.method == "auto")
-        small = isinstance(self.problem.A, np.ndarray) and self.problem.n <= LARGEST_STIFF
+        n, d = self.problem.n, self.problem.d
+        small = isinstance(self.problem.A, np.ndarray) and n * n * d <= MOST_WORK
         known = mode == "dual" and self.closed_form is not None and self.curve.domain is not None
         if not (wanted and small and known and compiled(self.backend)):
             return None
@@ -280,10 +281,11 @@ class PreparedFlow:
             return None
         states = engine.states_at(chunk, times)
         if spec.dual and closed is not None:
-            s = self.problem.pull_back(states.T).T
+            dense = isinstance(self.problem.A, np.ndarray)
+            s = states @ self.problem.A if dense else self.problem.pull_back(states.T).T
             if self._value is not None:
                 with np.errstate(all="ignore"):
-                    x = np.ascontiguousarray(self._value(s).T)
+                    x = self._value(s).T
                 return x if np.isfinite(x).all() else None
             theta = np.array(closed(-s, *theta0))
         else:

@@ -27,14 +27,14 @@ def _begin(
     if dual:
         for i in range(y.size):
             Z[0, 0, i] = y[i]
-        pull_back(A, Z, 0, 0, -1.0, X[0])
+        pull_back(A, Z, 0, 0, -1.0, X[0], 0)
     else:
         for j in range(x_out.size - 1):
             X[j, 0] = y[j * d : (j + 1) * d]
     fill(x_code, x_first, X, 0)
     predict(A, X, x_out[0], 0, Z)
     fill(z_code, z_first, Z, 0)
-    pull_back(A, Z, z_out, 0, -1.0, V)
+    pull_back(A, Z, z_out, 0, -1.0, V, 0)
     if dual:
         rate[:] = Z[z_out, 0]
     else:
@@ -49,6 +49,7 @@ def _expand(
     dual: bool, A: Array, C: Array, y: Array, rate: Array, unit: float,
     X: Array, Z: Array, V: Array,
     x_code: Array, x_first: int, x_out: Array, z_code: Array, z_first: int, z_out: int,
+    shifts: bool,
 ) -> None:  # fmt: skip
     """All coefficients, in the unit of time, after `_begin`."""
     d = A.shape[1]
@@ -67,15 +68,17 @@ def _expand(
     for k in range(1, order):
         fill(x_code, x_first, X, k)
         predict(A, X, x_out[0], k, Z)
-        fill(z_code, z_first, Z, k)
-        pull_back(A, Z, z_out, k, -unit, V)
+        # a sample that is shifted has the series of z, but for one coefficient
+        slope = 0 if shifts else z_out
+        if not shifts:
+            fill(z_code, z_first, Z, k)
         scale = 1.0 / (k + 1)
         if dual:
+            pull_back(A, Z, slope, k, -unit * scale, X[0], k + 1)
             for i in range(C.shape[1]):
-                C[k + 1, i] = unit * scale * Z[z_out, k, i]
-            for i in range(d):
-                X[0, k + 1, i] = scale * V[k, i]
+                C[k + 1, i] = unit * scale * Z[slope, k, i]
         else:
+            pull_back(A, Z, slope, k, -unit, V, k)
             for j in range(x_out.size - 1):
                 convolve(X, j, k + 1, X, x_out[j + 1], pulled, 0, 0, k, 0, scale)
                 for i in range(d):
@@ -175,7 +178,7 @@ def _march(
     times: Array, states: Array, coefficients: Array, units: Array,
     X: Array, Z: Array, V: Array,
     x_code: Array, x_first: int, x_out: Array, z_code: Array, z_first: int, z_out: int,
-    lower: Array, upper: Array, rtol: float, floor: float, cap: float, safety: float,
+    shifts: bool, lower: Array, upper: Array, rtol: float, floor: float, cap: float, safety: float,
     tolerance: float,
 ) -> tuple[int, int]:  # fmt: skip
     """The steps of a chunk, into its arrays; how many, and how it ends."""
@@ -190,7 +193,7 @@ def _march(
             return m, NONFINITE
         _expand(
             dual, A, C, states[m], rate, unit, X, Z, V,
-            x_code, x_first, x_out, z_code, z_first, z_out,
+            x_code, x_first, x_out, z_code, z_first, z_out, shifts,
         )  # fmt: skip
         reach = _reach(dual, C, sizes, floor, cap, rtol, safety)
         reach = min(reach, (bound - t) / unit)
@@ -260,6 +263,7 @@ class NumbaEngine:
             as_code(spec.samples),
             spec.samples.first,
             spec.samples.outputs[0],
+            spec.samples.shifts,
         )
 
     def march(self, t: float, y: Array, bound: float, count: int, unit: float, cap: float) -> Chunk:

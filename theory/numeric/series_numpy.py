@@ -257,10 +257,7 @@ class NumpyEngine:
         self.x_rows, self.velocity = x, velocity
         self.slope = self.z.output(spec.samples.outputs[0])
         # z less the target has the later orders of z
-        steps = spec.samples.operations
-        self.shifted = (
-            len(steps) == 1 and steps[0].op is Op.ADD and (steps[0].a, steps[0].b) == (0, 1)
-        )
+        self.shifted = spec.samples.shifts
         self.slope_later = self.z.rows[0] if self.shifted else self.slope
         self.exponents = np.arange(order + 1.0)
         self.dense = problem.A if isinstance(problem.A, np.ndarray) else None

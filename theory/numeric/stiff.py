@@ -10,10 +10,10 @@ from theory.numeric.taylor import TaylorRun
 if TYPE_CHECKING:
     from theory.numeric.stiff_numba import StiffEngine
 
-__all__ = ["LARGEST_STIFF", "StiffRun"]
+__all__ = ["MOST_WORK", "StiffRun"]
 
-LARGEST_STIFF = 200
-"""Samples beyond which a factorization by LAPACK gains more than compiled steps do."""
+MOST_WORK = 20_000_000
+"""n n d; beyond it the products of a BLAS gain more than compiling does."""
 _LONGEST_CHUNK = 512
 
 

@@ -62,7 +62,7 @@ def _rate(
     """The rate at y, and whether it is one: finite, and within the domain of the curves."""
     for i in range(y.size):
         Z[0, 0, i] = y[i]
-    pull_back(A, Z, 0, 0, -1.0, X[0])
+    pull_back(A, Z, 0, 0, -1.0, X[0], 0)
     for i in range(lower.size):
         if not lower[i] <= X[0, 0, i] <= upper[i]:
             return False

@@ -143,6 +143,12 @@ class Tape:
         return tuple(i in needed for i in range(self.first, self.size))
 
     @property
+    def shifts(self) -> bool:
+        """Whether the only output is the only variable plus a constant: its series but for one."""
+        steps = self.operations
+        return len(steps) == 1 and steps[0].op is Op.ADD and (steps[0].a, steps[0].b) == (0, 1)
+
+    @property
     def size(self) -> int:
         """Number of nodes."""
         return self.first + len(self.operations)

@@ -111,7 +111,17 @@ def convolve(
     # four terms at once keep the sum in registers; what is left of them comes first
     rest = (k - low + 1) % 4
     j = low + rest
-    if rest == 0:
+    if rest == 0 and j <= k:
+        m = top - j
+        for i in range(width):
+            out[o, row, i] = factor * (
+                a[p, j, i] * b[q, m, i]
+                + a[p, j + 1, i] * b[q, m - 1, i]
+                + a[p, j + 2, i] * b[q, m - 2, i]
+                + a[p, j + 3, i] * b[q, m - 3, i]
+            )
+        j += 4
+    elif rest == 0:
         for i in range(width):
             out[o, row, i] = 0.0
     elif rest == 1:
@@ -247,20 +257,23 @@ def predict(A: Array, X: Array, node: int, k: int, Z: Array) -> None:
 
 
 @jit(fastmath=REORDER)
-def pull_back(A: Array, Z: Array, node: int, k: int, factor: float, V: Array) -> None:
-    """Order k of factor * A^T r, r a node; four samples at once, since the sum is in memory."""
+def pull_back(A: Array, Z: Array, node: int, k: int, factor: float, V: Array, row: int) -> None:
+    """Row of V = order k of factor * A^T r, r a node.
+
+    Four samples at once, since the sum is in memory.
+    """
     n, d = A.shape
     for j in range(d):
-        V[k, j] = 0.0
+        V[row, j] = 0.0
     i = 0
     while i + 3 < n:
         r0, r1 = factor * Z[node, k, i], factor * Z[node, k, i + 1]
         r2, r3 = factor * Z[node, k, i + 2], factor * Z[node, k, i + 3]
         for j in range(d):
-            V[k, j] += r0 * A[i, j] + r1 * A[i + 1, j] + r2 * A[i + 2, j] + r3 * A[i + 3, j]
+            V[row, j] += r0 * A[i, j] + r1 * A[i + 1, j] + r2 * A[i + 2, j] + r3 * A[i + 3, j]
         i += 4
     while i < n:
         r0 = factor * Z[node, k, i]
         for j in range(d):
-            V[k, j] += r0 * A[i, j]
+            V[row, j] += r0 * A[i, j]
         i += 1
