@@ -208,3 +208,36 @@ def test_quick_bound_of_rounding_is_none_where_a_curve_bends_within_it() -> None
     noise = np.full(2, 1e-12)
     assert quick_bound(speed, np.array([1.0, 1.0]), noise, x) < 1e-11
     assert quick_bound(speed, np.array([1.0, 1e-10]), noise, x) == np.inf
+
+
+@pytest.mark.parametrize("seed", [6, 42])
+def test_a_solution_is_on_the_curves_of_its_start(seed: int) -> None:
+    # on the way u grows to 1e12 and comes back, where its small part is lost to rounding
+    rng = np.random.default_rng(seed)
+    A, y = rng.standard_normal((5, 10)), 10 * rng.standard_normal(5)
+    start = {"u": 3e-5 * rng.uniform(0.5, 2, 10), "v": 3e-5}
+    flow = th.GradientFlow(th.Elementwise("3*u**2 - u*v", "u, v"))
+    closed = closed_curve(flow.elementwise, start)
+    curve = numeric_curve(flow.elementwise, start, 10, closed_form=closed)
+    found = solve_dual(curve, A, y)
+    assert found.success
+    size = np.max(np.abs(found.x))
+    x = curve.x(A.T @ found.multipliers)
+    assert np.max(np.abs(x - found.x)) <= 1e-9 * size
+    # the one that a convex problem has
+    other = flow.limit_point(th.Regression(A, y), start)
+    assert np.max(np.abs(other.x - found.x)) <= 1e-8 * size
+
+
+def test_points_off_the_curves_are_no_solutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    A, y = rng.standard_normal((5, 10)), 10 * rng.standard_normal(5)
+    start = {"u": 3e-5 * rng.uniform(0.5, 2, 10), "v": 3e-5}
+    flow = th.GradientFlow(th.Elementwise("3*u**2 - u*v", "u, v"))
+    curve = numeric_curve(
+        flow.elementwise, start, 10, closed_form=closed_curve(flow.elementwise, start)
+    )
+    monkeypatch.setattr("theory.numeric.newton._repair", lambda *_: None)
+    lost = solve_dual(curve, A, y)
+    assert lost.residual <= 1e-12
+    assert not lost.success and "off the curves" in lost.message

@@ -54,7 +54,9 @@ def integrate(
         The end, or both ends, of the time span; None or infinity: until interpolation.
     method : {"auto", "DOP853", "RK45", "RK23", "LSODA", "BDF", "Radau", "Taylor"}
         "Taylor" takes long steps of high order on smooth formulas, and its dense output has the
-        accuracy of the run; it is no method for stiff ends.
+        accuracy of the run; it is no method for stiff ends. "BDF" of a dual run is compiled where
+        that can be, else SciPy's; "auto" takes the compiled one in the place of LSODA, which is
+        left for what it gives up on.
     mode : {"auto", "primal", "dual"}
         The dual has n unknowns instead of k*d, exact laws, and an attractor for a limit; without a
         closed form it integrates the curve inside, which is slow. What "auto" takes, and why, is in
@@ -80,7 +82,7 @@ def integrate(
         Called with the time after every step.
     backend : {"auto", "numba", "numpy"}
         Of the Taylor series: Numba, the extra ``fast``, where it is installed, else NumPy. They
-        agree to rounding.
+        agree to rounding. Also whether "BDF" may be compiled.
 
     Raises
     ------

@@ -469,6 +469,8 @@ def solve_scales_compiled(
                 last_scale = scale
                 _copy_row(slope, last_slope)
             taken = steps - before
+            if steps > MOST_STEPS:
+                return number
             if taken <= 1:
                 fall = min(fall**2, LARGEST_FALL)
             elif taken >= 4:

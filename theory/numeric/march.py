@@ -269,9 +269,11 @@ class Run:
         system = PrimalSystem(
             self.system.block, self.problem, self.system.objective, self.states[i]
         )
-        solver = DOP853(
-            lambda t, y: system.rhs(y), self.times[i], system.y0, np.inf, rtol=1e-13, atol=1e-250
-        )
+        with np.errstate(all="ignore"):
+            solver = DOP853(
+                lambda t, y: system.rhs(y), self.times[i], system.y0, np.inf, rtol=1e-13,
+                atol=1e-250,
+            )  # fmt: skip
         state, now = self.states[i], self.times[i]
         for _ in range(2000):
             with np.errstate(all="ignore"):

@@ -23,6 +23,10 @@ __all__ = ["SOLVED", "DualSolution", "relative_residual", "solve_dual"]
 SOLVED = "Solved: A x = z up to rounding, and x minimizes the Bregman divergence to the start."
 
 
+# times that digits lost on the way are looked for, and the Newton steps of each
+_REPAIRS, _MOST_REPAIRING = 3, 100
+# what the rounding errors of xi may be, in units of its last digit
+_NOISE = 1e4
 # a step that ends closer to a pole than this share of its length is too long anyway
 _FINEST = 1e-6
 
@@ -218,7 +222,8 @@ def _newton_step(curve: NumericCurve, A: Matrix, z: Array, residual: Array, stat
             t *= 0.25
             continue
         geometry = curve.geometry(theta)
-        gap = A @ geometry.x - z
+        with np.errstate(over="ignore", invalid="ignore"):
+            gap = A @ geometry.x - z
         # the derivative of the convex Phi along the step, over its value at the beginning;
         # no value of F* is needed
         ratio = float(unit @ (gap / size)) / slope if slope != 0.0 else 0.0
@@ -255,26 +260,22 @@ def _finish(
     curve: NumericCurve, A: Matrix, z: Array, state: _State, rtol: float, share: float
 ) -> DualSolution:
     """Recompute from the start where that loses nothing, so that errors of steps do not pile up."""
-    multipliers = state.multipliers
-    for _ in range(3):
-        xi = A.T @ multipliers
-        theta, inside = curve.advance(curve.theta0, xi)
-        if not inside.all():
+    found = _recomputed(curve, A, z, state, rtol)
+    for _ in range(_REPAIRS):
+        if found or _on_curve(curve, A, state):
             break
-        geometry = curve.geometry(theta)
-        if relative_residual(A, geometry.x, z) <= rtol:
-            state.theta, state.geometry, state.multipliers = theta, geometry, multipliers
-            break
-        solve, gamma = normal_equations(A, geometry.speed)
-        multipliers = multipliers - solve(A @ geometry.x - z) / gamma / gamma
-        if not np.isfinite(multipliers).all():
-            break
+        _repair(curve, A, z, state, rtol)
+        found = _recomputed(curve, A, z, state, rtol)
     residual = relative_residual(A, state.geometry.x, z)
-    success = residual <= rtol
+    lost = not found and not _on_curve(curve, A, state)
+    success = residual <= rtol and not lost
     message = (
         SOLVED
         if success
         else f"The relative residual {residual:.2e} of A x = z stays above rtol = {rtol:.1e}."
+        if not lost
+        else "A x = z is solved, but rounding on the way has moved x off the curves of the start: "
+        "they lose digits where large parameters become small again."
     )
     return DualSolution(
         state.theta,
@@ -286,6 +287,56 @@ def _finish(
         state.nit,
         share,
     )
+
+
+def _recomputed(curve: NumericCurve, A: Matrix, z: Array, state: _State, rtol: float) -> bool:
+    """Whether the point of the multipliers, or of better ones, solves A x = z; the state is it."""
+    multipliers = state.multipliers
+    for _ in range(3):
+        xi = A.T @ multipliers
+        theta, inside = curve.advance(curve.theta0, xi)
+        if not inside.all():
+            return False
+        geometry = curve.geometry(theta)
+        if relative_residual(A, geometry.x, z) <= rtol:
+            state.theta, state.geometry, state.multipliers = theta, geometry, multipliers
+            return True
+        solve, gamma = normal_equations(A, geometry.speed)
+        multipliers = multipliers - solve(A @ geometry.x - z) / gamma / gamma
+        if not np.isfinite(multipliers).all():
+            return False
+    return False
+
+
+def _on_curve(curve: NumericCurve, A: Matrix, state: _State) -> bool:
+    r"""Whether x differs from $k(A^T\lambda)$ by what rounding of $\xi$ explains.
+
+    Next to a pole that is much, and the state, which came there in steps, knows x better.
+    """
+    xi = A.T @ state.multipliers
+    theta, inside = curve.advance(curve.theta0, xi)
+    here = state.geometry
+    with np.errstate(all="ignore"):
+        noise = _NOISE * np.finfo(float).eps * np.abs(xi)
+        there = curve.geometry(theta)
+        speed = np.where(inside, np.maximum(there.speed, here.speed), here.speed)
+        room = 1e-9 * np.max(np.abs(here.x)) + speed * (speed * noise)
+        near = np.abs(there.x - here.x) <= room
+        return bool(np.all((inside & near) | (here.radius <= noise)))
+
+
+def _repair(curve: NumericCurve, A: Matrix, z: Array, state: _State, rtol: float) -> None:
+    """Newton steps from the point of the multipliers, which is on the curves."""
+    theta, inside = curve.advance(curve.theta0, A.T @ state.multipliers)
+    if not inside.all():
+        return
+    state.theta, state.geometry = theta, curve.geometry(theta)
+    for _ in range(_MOST_REPAIRING):
+        if relative_residual(A, state.geometry.x, z) <= 1e-6:
+            break
+        if not _newton_step(curve, A, z, A @ state.geometry.x - z, state):
+            return
+    _polish(curve, A, z, state, rtol)
 
 
 def _give_up(A: Matrix, z: Array, state: _State, share: float, reason: str) -> DualSolution:

@@ -136,6 +136,13 @@ class TaylorRun(Run):
         atol: float,
         progress: Callable[[float], None] | None,
     ) -> tuple[int, str]:
+        # what overflows ends the run with a message
+        with np.errstate(all="ignore"):
+            return self._march(t0, t1, progress)
+
+    def _march(
+        self, t0: float, t1: float, progress: Callable[[float], None] | None
+    ) -> tuple[int, str]:
         if self.starts_at_target(t0) and self.stop_at_target:
             return 1, "The start interpolates."
         bound = min(t1, 1e200)
