@@ -188,3 +188,36 @@ def test_jacobian_against_differences() -> None:
     h = 1e-6
     numeric = np.array([(rate(y + h * e) - rate(y - h * e)) / (2 * h) for e in np.eye(6)]).T
     np.testing.assert_allclose(J, numeric, rtol=1e-6, atol=1e-8)
+
+
+# four samples of three numbers that no x fits: the residual stays, and nu grows with the time
+INCONSISTENT = th.Regression(
+    [[1.0, 0.5, -0.3], [0.2, -1.0, 0.7], [0.4, 0.3, 1.0], [-0.6, 0.8, 0.1]], [0.5, 1.0, 2.0, 3.0]
+)
+
+
+@pytest.mark.parametrize(("method", "backend"), [("LSODA", "numpy"), ("BDF", "numba")])
+def test_dual_variables_that_cancel_are_told(method: str, backend: str) -> None:
+    flow = th.GradientFlow(
+        th.Elementwise("log(u) - log(v)", "u, v", assume={"u": "positive", "v": "positive"})
+    )
+    start = {"u": 1e-6, "v": 2e-6}
+    run = flow.integrate(
+        INCONSISTENT, start, (0, 1000), mode="dual", method=method, backend=backend, rtol=1e-9,
+        max_seconds=2,
+    )  # fmt: skip
+    assert not run.success and "cancel" in run.message
+    chosen = flow.integrate(INCONSISTENT, start, (0, 1000), rtol=1e-9)
+    assert chosen.success and chosen.mode == "primal" and "cancel" in chosen.choice
+    best = np.linalg.lstsq(INCONSISTENT.A, INCONSISTENT.y, rcond=None)[0]
+    np.testing.assert_allclose(chosen.end, best, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("method", "backend"), [("LSODA", "numpy"), ("BDF", "numba")])
+def test_dual_variables_that_grow_without_harm_are_fine(method: str, backend: str) -> None:
+    flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
+    start = {"u": 0.1, "v": 0.1}
+    run = flow.integrate(INCONSISTENT, start, (0, 100), mode="dual", method=method, backend=backend)
+    assert run.success
+    best = np.linalg.lstsq(INCONSISTENT.A, INCONSISTENT.y, rcond=None)[0]
+    np.testing.assert_allclose(run.end, best, rtol=1e-6)

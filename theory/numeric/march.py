@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.integrate import BDF, DOP853, LSODA, RK23, RK45, Radau
 from scipy.optimize import brentq
+from scipy.sparse.linalg import LinearOperator
 
 from theory.errors import DomainError
 from theory.numeric.compile import Array
@@ -26,6 +27,8 @@ EVENTS = ("interpolation", "boundary", "blow_up")
 RECENTER = 1e4
 # a rate grows by less within one step that means anything
 _WILD = 1e8
+# of the sum of sizes over the sum, beyond which rounding is that of cancellation
+_CANCELS = 1e4
 # steps between two looks at the parameters
 _TOGETHER = 32
 # steps between two looks at the size of xi where the curve has no ends
@@ -131,14 +134,14 @@ class Run:
             return value
 
         def solver_at(t: float, y: Array, first: float | None) -> Any:
-            options: dict[str, Any] = {"rtol": rtol, "atol": atol}
+            options: dict[str, Any] = {"rtol": rtol, "atol": atol * shrunk}
             if strict and self.system.has_jacobian:
                 options["jac"] = jac
             if first is not None and first > 0:
                 options["first_step"] = min(first, bound - t)
             return METHODS[method](rhs, t, y, bound, **options)
 
-        retries = 0
+        retries, shrunk = 0, 1.0
         first: float | None = None
         y = self.system.y0
         solver: Any = None
@@ -205,6 +208,40 @@ class Run:
                 return 0, "The end of the time span is reached."
             if moved is not None:
                 self.system, y, solver = moved, moved.y0, None
+                shrunk = self._shrunk(moved.theta(y))
+
+    def last(self) -> tuple[Array, System] | None:
+        """The unknowns at the last time, and their system; None before the first step."""
+        return (self.ys[len(self.states) - 1], self.pieces[-1][1]) if self.pieces else None
+
+    def cancelled(self) -> float:
+        r"""How far x is off at the last time, relative to its size, by cancellation in $A^T\nu$.
+
+        Where no x fits, $\nu$ grows for ever, and $A^T\nu$ stays.
+        """
+        last = self.last()
+        A = self.problem.A
+        if last is None or isinstance(A, LinearOperator):
+            return 0.0
+        y, system = last
+        size = np.asarray(abs(A).T @ np.abs(y))
+        with np.errstate(all="ignore"):
+            far = size > _CANCELS * np.abs(self.problem.pull_back(y))
+            here = system.curve.geometry(self.states[-1])
+            moved = np.where(far, here.speed**2 * size * np.finfo(float).eps, 0.0)
+            return float(np.max(moved) / np.max(np.abs(here.x))) if far.any() else 0.0
+
+    def _shrunk(self, theta: Array) -> float:
+        """How much shorter the curves are nearly straight than at the start: at most 1.
+
+        What counts as small in the dual variables next to a pole is small in this length.
+        """
+        curve = self.system.curve
+        with np.errstate(all="ignore"):
+            now = float(np.nanmin(curve.geometry(theta).radius))
+            start = float(np.nanmin(curve.geometry(self.states[0]).radius))
+            share = now / start
+        return share if 0 < share < 1 else 1.0
 
     def _settle(self) -> tuple[int, str] | None:
         """The parameters of the steps that wait for it; the end of the run if they blow up."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -32,6 +33,7 @@ from theory.numeric.start import Start, read_constants
 from theory.numeric.stiff import MOST_WORK, StiffRun
 from theory.numeric.systems import DualSystem, PrimalSystem, System
 from theory.numeric.taylor import TaylorRun, first_unit
+from theory.numeric.uncertainty import TOLERATED
 
 __all__ = ["FlowResult", "PreparedFlow", "read_time_span"]
 
@@ -165,28 +167,24 @@ class PreparedFlow:
         mode, method, choice = _chosen(
             self.mode, self.method, self.closed_form is not None, self.smallest, t1 - t0
         )
-        atol = self._tolerance(mode) if self.atol is None else self.atol
         options = (self.problem, self.target, tol, stop_at_target, tuple(events), t0)
-        budgets, limits = (max_nfev, max_seconds), (self.rtol, float(atol), progress)
-        stiff = self._stiff(mode, method, atol)
-        run: Run | None = None
-        if stiff is not None:
-            run = StiffRun(stiff, self.backend, self._cap(stiff), self._system(mode), *options)
-            run.budget(*budgets)
-            status, message = run.march(t0, t1, "BDF", *limits)
-            if self.method == "auto" and run.lost and status < 0:
-                # LSODA tries again from shorter steps
-                run = None
-            else:
-                method, choice = "BDF", choice.replace("by LSODA", "by BDF, compiled")
-        if run is None:
-            if method == "Taylor":
-                mode, choice, spec = self._series(mode, choice, atol)
-                run = TaylorRun(spec, self.backend, self._cap(spec), self._system(mode), *options)
-            else:
-                run = Run(self._system(mode), *options)
-            run.budget(*budgets)
-            status, message = run.march(t0, t1, method, *limits)
+        budgets = (max_nfev, max_seconds)
+        run, mode, method, choice, status, message = self._march(
+            mode, method, choice, options, budgets, t0, t1, progress
+        )
+        lost = run.cancelled() if mode == "dual" else 0.0
+        if not lost <= TOLERATED and self.mode == "auto":
+            choice = "primal by LSODA: the dual variables grow until they cancel in A^T nu"
+            run, mode, method, choice, status, message = self._march(
+                "primal", "LSODA", choice, options, budgets, t0, t1, progress
+            )
+        elif not lost <= TOLERATED:
+            status = -1
+            message = (
+                f"Stopped at t = {run.times[-1]:.10g}: the dual variables have grown until they "
+                f"cancel in A^T nu, and rounding moves x by {lost:.1e} of its size; some target is "
+                "out of reach. Take mode='primal', or a shorter time."
+            )
         times, states = np.array(run.times), run.states
         if outputs is not None:
             times = outputs[outputs <= run.times[-1]]
@@ -213,6 +211,37 @@ class PreparedFlow:
             method=method,
             choice=choice,
         )
+
+    def _march(
+        self,
+        mode: str,
+        method: str,
+        choice: str,
+        options: tuple[Any, ...],
+        budgets: tuple[int, float],
+        t0: float,
+        t1: float,
+        progress: Callable[[float], None] | None,
+    ) -> tuple[Run, str, str, str, int, str]:
+        """The run, its mode, method and choice, and how it ended."""
+        atol = self._tolerance(mode) if self.atol is None else self.atol
+        limits = (self.rtol, float(atol), progress)
+        stiff = self._stiff(mode, method, atol)
+        run: Run
+        if stiff is not None:
+            run = StiffRun(stiff, self.backend, self._cap(stiff), self._system(mode), *options)
+            run.budget(*budgets)
+            ended = run.march(t0, t1, "BDF", *limits)
+            # what was lost is tried again by LSODA from shorter steps
+            if self.method != "auto" or not run.lost or ended[0] >= 0:
+                return run, mode, "BDF", choice.replace("by LSODA", "by BDF, compiled"), *ended
+        if method == "Taylor":
+            mode, choice, spec = self._series(mode, choice, atol)
+            run = TaylorRun(spec, self.backend, self._cap(spec), self._system(mode), *options)
+        else:
+            run = Run(self._system(mode), *options)
+        run.budget(*budgets)
+        return run, mode, method, choice, *run.march(t0, t1, method, *limits)
 
     def _stiff(self, mode: str, method: str, atol: float) -> Spec | None:
         """What compiled stiff steps need; None where they are not wanted, or cannot be made."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -100,7 +101,7 @@ class TaylorRun(Run):
         super().__init__(system, problem, target, tol, stop_at_target, events, t0)
         self.spec, self.backend = spec, backend
         self.engine: Marcher = self._make_engine()
-        self.kept = 0
+        self.kept, self.floor = 0, spec.floor
         self.cap, self.scale = cap, cap
 
     def _make_engine(self) -> Marcher:
@@ -177,6 +178,12 @@ class TaylorRun(Run):
             elif chunk.status in (NONFINITE, STALLED):
                 self.lost = True
                 return self._exit(_REASONS[chunk.status])
+
+    def last(self) -> tuple[Array, System] | None:
+        if not self.pieces:
+            return None
+        piece, system = self.pieces[-1]
+        return piece(self.times[-1]), system
 
     # a step can be made again from its beginning
     _keeps_all = False
@@ -268,6 +275,7 @@ class TaylorRun(Run):
         if moved is None:
             return False
         self.system = moved
-        self.spec = centered(self.spec, self.system.curve, self.states[-1])
+        spec = centered(self.spec, self.system.curve, self.states[-1])
+        self.spec = replace(spec, floor=self.floor * self._shrunk(self.states[-1]))
         self.engine = self._make_engine()
         return True
