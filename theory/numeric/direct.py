@@ -24,7 +24,20 @@ from theory.numeric.normal_equations import (
     normal_equations,
 )
 
-__all__ = ["DirectMap", "DirectSolution", "solve_direct", "solve_scales"]
+__all__ = [
+    "BEND",
+    "CLOSE",
+    "FIRST_FALL",
+    "LARGEST_FALL",
+    "MOST_STEPS",
+    "OVERSHOOT",
+    "RAY_STEPS",
+    "STALE",
+    "DirectMap",
+    "DirectSolution",
+    "solve_direct",
+    "solve_scales",
+]
 
 FIRST_FALL = 30.0
 """Of the scale; later ones follow from how well the last one went."""

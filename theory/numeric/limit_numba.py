@@ -23,7 +23,7 @@ from theory.numeric.direct import (
     RAY_STEPS,
     STALE,
 )
-from theory.numeric.tape_numba import REORDER, fill, jit
+from theory.numeric.tape_numba import REORDER, fill, jit, lower_products
 
 __all__ = ["examine", "examine_scales", "solve_members", "solve_scales_compiled"]
 
@@ -133,30 +133,6 @@ def _cholesky(G: Array, L: Array, ridge: float) -> bool:
     return True
 
 
-@jit(fastmath=REORDER)
-def _gram(B: Array, G: Array) -> None:
-    """The lower triangle of B B^T; four rows at once, so that one is read for four products."""
-    n, d = B.shape
-    for i in range(n):
-        j = 0
-        while j + 3 <= i:
-            s0 = s1 = s2 = s3 = 0.0
-            for k in range(d):
-                b = B[i, k]
-                s0 += b * B[j, k]
-                s1 += b * B[j + 1, k]
-                s2 += b * B[j + 2, k]
-                s3 += b * B[j + 3, k]
-            G[i, j], G[i, j + 1], G[i, j + 2], G[i, j + 3] = s0, s1, s2, s3
-            j += 4
-        while j <= i:
-            s0 = 0.0
-            for k in range(d):
-                s0 += B[i, k] * B[j, k]
-            G[i, j] = s0
-            j += 1
-
-
 @jit()
 def _factorize(A: Array, metric: Array, B: Array, G: Array, L: Array, scale: Array) -> float:
     r"""Factor of $A\,\mathrm{diag}(M)A^T$ over its largest M, which is returned; 0 for none."""
@@ -172,7 +148,7 @@ def _factorize(A: Array, metric: Array, B: Array, G: Array, L: Array, scale: Arr
     for i in range(n):
         for j in range(d):
             B[i, j] = A[i, j] * B[n, j]
-    _gram(B[:n], G)
+    lower_products(B, B, G)
     for i in range(n):
         if not G[i, i] > 1e-250:
             return 0.0
@@ -590,6 +566,16 @@ def _block_at(
 
 
 @jit()
+def _along(curve: _Program, rows: Array, xi: Array, theta: Array) -> None:
+    """The parameters at xi; their velocities stay in the rows."""
+    code, first, outputs, _ = curve
+    _copy_row(xi, rows[0, 0])
+    fill(code, first, rows, 0)
+    for j in range(theta.shape[0]):
+        _copy_row(rows[outputs[j], 0], theta[j])
+
+
+@jit()
 def examine(
     curve: _Program, block: _Program, ends: _Program, infinite: Array,
     rates: Array, lower: Array, upper: Array,
@@ -628,7 +614,7 @@ def examine(
         block, block_rows, theta0, lower, upper, rates, weights,
         x0, gradient, hessian, speed, radius,
     )  # fmt: skip
-    length = radius.copy()
+    length, xi = radius.copy(), np.empty(d)
     for i in range(d):
         # the flow never moves a coordinate without a gradient
         if not (np.isfinite(x0[i]) and 0.0 < speed[i] < np.inf and np.isfinite(length[i])):
@@ -636,11 +622,8 @@ def examine(
     # the start and a point on each side of it
     for point in range(3):
         for i in range(d):
-            rows[0, 0, i] = 0.25 * (0.0, 1.0, -1.0)[point] * length[i]
-        fill(curve[0], curve[1], rows, 0)
-        for j in range(k):
-            for i in range(d):
-                theta[j, i] = rows[curve[2][j], 0, i]
+            xi[i] = 0.25 * (0.0, 1.0, -1.0)[point] * length[i]
+        _along(curve, rows, xi, theta)
         _block_at(
             block, block_rows, theta, lower, upper, rates, weights,
             x, gradient, hessian, speed, radius,
@@ -665,14 +648,8 @@ def examine(
             # relative to the start, or to the way that the curve goes from it
             if point == 0 and not off <= 1e-8 * max(begin, size * length[i]):
                 return False, np.inf, np.inf
-    xi = np.empty(d)
     _pull_back(A, multipliers, xi)
-    for i in range(d):
-        rows[0, 0, i] = xi[i]
-    fill(curve[0], curve[1], rows, 0)
-    for j in range(k):
-        for i in range(d):
-            theta[j, i] = rows[curve[2][j], 0, i]
+    _along(curve, rows, xi, theta)
     _block_at(
         block, block_rows, theta, lower, upper, rates, weights,
         x, gradient, hessian, speed, radius,

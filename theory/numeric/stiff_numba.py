@@ -17,7 +17,7 @@ import numpy as np
 from theory.numeric.compile import Array
 from theory.numeric.series import FINISHED, FULL, NONFINITE, STALLED, Chunk, Spec
 from theory.numeric.series_numba import as_code
-from theory.numeric.tape_numba import REORDER, fill, jit, predict, pull_back
+from theory.numeric.tape_numba import REORDER, fill, jit, lower_products, predict, pull_back
 
 __all__ = ["StiffEngine"]
 
@@ -93,24 +93,7 @@ def _jacobian(
     for i in range(n):
         for k in range(d):
             B[i, k] = A[i, k] * X[x_out, 1, k]
-    for i in range(n):
-        j = 0
-        while j + 3 <= i:
-            s0 = s1 = s2 = s3 = 0.0
-            for k in range(d):
-                b = B[i, k]
-                s0 += b * A[j, k]
-                s1 += b * A[j + 1, k]
-                s2 += b * A[j + 2, k]
-                s3 += b * A[j + 3, k]
-            J[i, j], J[i, j + 1], J[i, j + 2], J[i, j + 3] = s0, s1, s2, s3
-            j += 4
-        while j <= i:
-            s0 = 0.0
-            for k in range(d):
-                s0 += B[i, k] * A[j, k]
-            J[i, j] = s0
-            j += 1
+    lower_products(B, A, J)
     for i in range(n):
         for j in range(i):
             J[j, i] = J[i, j]

@@ -12,7 +12,7 @@ import numpy as np
 from theory.numeric.compile import Array
 from theory.numeric.tape import FUNCTIONS, Op
 
-__all__ = ["REORDER", "convolve", "fill", "jit", "predict", "pull_back"]
+__all__ = ["REORDER", "convolve", "fill", "jit", "lower_products", "predict", "pull_back"]
 
 # sums may be reordered, but NaN and infinity keep their meaning
 REORDER = {"reassoc", "contract", "nsz"}
@@ -277,3 +277,27 @@ def pull_back(A: Array, Z: Array, node: int, k: int, factor: float, V: Array, ro
         for j in range(d):
             V[row, j] += r0 * A[i, j]
         i += 1
+
+
+@jit(fastmath=REORDER)
+def lower_products(B: Array, A: Array, G: Array) -> None:
+    """The lower triangle of B A^T; four rows of A at once, so that one of B is read for all."""
+    n, d = G.shape[0], A.shape[1]
+    for i in range(n):
+        j = 0
+        while j + 3 <= i:
+            s0 = s1 = s2 = s3 = 0.0
+            for k in range(d):
+                b = B[i, k]
+                s0 += b * A[j, k]
+                s1 += b * A[j + 1, k]
+                s2 += b * A[j + 2, k]
+                s3 += b * A[j + 3, k]
+            G[i, j], G[i, j + 1], G[i, j + 2], G[i, j + 3] = s0, s1, s2, s3
+            j += 4
+        while j <= i:
+            s0 = 0.0
+            for k in range(d):
+                s0 += B[i, k] * A[j, k]
+            G[i, j] = s0
+            j += 1
