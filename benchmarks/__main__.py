@@ -327,12 +327,13 @@ def growth() -> Iterator[Row]:
 
 
 SECTIONS = {
+    # first: its memory is the largest of the process so far
+    "huge": huge,
     "limit": limit_points,
     "path": limit_paths,
     "vertex": vertices,
     "dual": dual_flows,
     "right-hand side": right_hand_sides,
-    "huge": huge,
     "batch": batches,
     "trajectory": trajectory_rows,
     "digits": digit_rows,

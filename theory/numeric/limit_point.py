@@ -252,7 +252,9 @@ def _quick_result(
     solution, uncertainty = quick.solution, quick.bound
     if not uncertainty <= SMALL:
         block = compile_block(model.elementwise, start)
-        uncertainty = uncertainty_of(problem.matrix, block, solution, problem.independent_rows)
+        uncertainty = uncertainty_of(
+            problem.matrix, block, solution, problem.independent_rows, quick=False
+        )
     return _limit(
         solution, uncertainty, quick.target, quick.target, quick.prediction, quick.objective, True
     )

@@ -47,12 +47,18 @@ def quick_bound(speed: Array, radius: Array, noise: Array, x: Array) -> Array:
 
 
 def uncertainty_of(
-    A: Matrix, block: Block, solution: DualSolution, rows: NDArray[np.intp]
+    A: Matrix,
+    block: Block,
+    solution: DualSolution,
+    rows: NDArray[np.intp],
+    *,
+    quick: bool = True,
 ) -> float:
     r"""Relative error of x when each $\xi_i$ is off $\mathrm{range}(A^T)$ by rounding.
 
     The n coordinates that carry the samples adjust, $\delta x_B = -A_B^{-1}A_N\,\delta x_N$; the
     others move by $M\,\delta\xi$. It matters when more coordinates than samples are near a pole.
+    Without `quick` the bound of `quick_bound` is not tried first.
     """
     lam = solution.multipliers
     if len(rows) < A.shape[0]:
@@ -65,18 +71,20 @@ def uncertainty_of(
     noise = np.finfo(float).eps * np.abs(A.T @ lam)
     if not np.isfinite(speed).all():
         return np.inf
-    bound = float(quick_bound(speed, geometry.radius, noise, solution.x))
-    if bound <= SMALL:
-        return bound
+    if quick:
+        bound = float(quick_bound(speed, geometry.radius, noise, solution.x))
+        if bound <= SMALL:
+            return bound
     basic, factor, exchanges = _basis(A, speed)
     if factor is None:
         return np.inf
     # an operator shows no other columns than those that were asked for
-    other = (
-        np.setdiff1d(np.arange(A.shape[1]), basic)
-        if not isinstance(A, LinearOperator)
-        else _important(A, speed)
-    )
+    if isinstance(A, LinearOperator):
+        other = _important(A, speed)
+    else:
+        rest = np.ones(A.shape[1], dtype=bool)
+        rest[basic] = False
+        other = np.flatnonzero(rest)
     moved_basic = np.zeros(n)
     largest = 0.0
     for begin in range(0, len(other), _COLUMNS):
@@ -102,8 +110,8 @@ def _basis(A: Matrix, speed: Array) -> tuple[NDArray[np.intp], Array | None, Arr
     some = columns_of(A, candidates)
     # elimination with row exchanges picks them
     _, exchanges, _ = lapack.dgetrf((some * (speed[candidates] / np.max(speed))).T)
-    order = np.arange(len(candidates))
-    for i, j in enumerate(exchanges):
+    order = list(range(len(candidates)))
+    for i, j in enumerate(exchanges.tolist()):
         order[i], order[j] = order[j], order[i]
     factor, exchanges, singular = lapack.dgetrf(some[:, order[:n]])
     return candidates[order[:n]], None if singular else factor, exchanges
