@@ -1,6 +1,7 @@
 """Limit points by compiled code: the same as by NumPy, or none."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import mpmath
 import numpy as np
@@ -246,3 +247,28 @@ def test_rounding_is_looked_at_more_closely_where_the_bound_says_nothing() -> No
     ]
     assert limits[0].success == limits[1].success
     np.testing.assert_allclose(limits[0].x, limits[1].x, rtol=1e-9, atol=1e-12)
+
+
+def test_threads_do_not_mix_their_losses() -> None:
+    problem = th.Regression(data(3, 8, 5).A, [0.5, 0.2, 0.7])
+    start = {"u": 1e-3, "v": 2e-3}
+    flows = [
+        model("u**2 - v**2"),
+        th.GradientFlow(
+            th.Elementwise("u**2 - v**2", "u, v"), th.losses.cross_entropy(), th.links.logistic()
+        ),
+    ]
+    alone = [flow.limit_point(problem, start, backend="numpy").x for flow in flows]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda i: flows[i % 2].limit_point(problem, start).x, range(200)))
+    for i, x in enumerate(together):
+        np.testing.assert_allclose(x, alone[i % 2], rtol=1e-9, atol=1e-12)
+
+
+def test_what_is_returned_is_not_kept() -> None:
+    flow, problem, start = model("u**2 - v**2"), data(3, 8, 5), {"u": 1e-3, "v": 2e-3}
+    first = flow.limit_point(problem, start, backend="numba")
+    x = first.x.copy()
+    for array in (first.target, first.prediction, first.x, first.multipliers, first.theta):
+        array[...] = 7.0
+    np.testing.assert_array_equal(flow.limit_point(problem, start, backend="numba").x, x)

@@ -66,17 +66,17 @@ class _Data:
     def __init__(self, problem: Regression) -> None:
         # a copy that may be written to has one type for all callers
         self.A = np.array(problem.dense, order="C")
-        self.model: FlowModel | None = None
-        self.objective: Objective | None = None
-        self.target = np.empty(0)
+        self.last: tuple[FlowModel, Array, Objective] | None = None
 
     def read(self, model: FlowModel, y: Array) -> tuple[Array, Objective]:
-        """Target and objective; those of the last model are kept."""
-        if self.objective is None or self.model is not model:
-            self.objective = compile_objective(model, y)
-            self.target = np.array(target_predictor(model, y), dtype=np.float64, order="C")
-            self.model = model
-        return self.target, self.objective
+        """Target and objective; those of the last model are kept, at once for other threads."""
+        last = self.last
+        if last is not None and last[0] is model:
+            return last[1:]
+        objective = compile_objective(model, y)
+        target = np.array(target_predictor(model, y), dtype=np.float64, order="C")
+        self.last = model, target, objective
+        return target, objective
 
 
 _KNOWN: WeakKeyDictionary[Regression, _Data] = WeakKeyDictionary()
@@ -119,7 +119,8 @@ def solve_point(
     if not fine:
         return None
     found = DualSolution(theta, x, out[0], residual, True, SOLVED, int(counts[0]), 1.0)
-    return CompiledSolution(found, bound, prediction, target, objective)
+    # the target is kept for the next start, and what a user gets may be written to
+    return CompiledSolution(found, bound, prediction, target.copy(), objective)
 
 
 def solve_scales(
