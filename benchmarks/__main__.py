@@ -27,6 +27,7 @@ from benchmarks.harness import HEADER, Row, rounds
 from benchmarks.limit_point import conic, problem
 from theory.numeric.closed_curve import closed_curve
 from theory.numeric.dual_curve import numeric_curve
+from theory.numeric.limit_compiled import MOST_WORK
 from theory.numeric.objective import compile_objective
 from theory.numeric.systems import DualSystem
 
@@ -44,7 +45,7 @@ def _solvers() -> list[str]:
 
 def _compiled(n: int, d: int) -> bool:
     """Whether limit points of this size are for compiled code."""
-    return bool(find_spec("numba")) and n * n * d <= 2_000_000
+    return bool(find_spec("numba")) and n * n * d <= MOST_WORK
 
 
 def limit_points() -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """Compiled stiff runs of the dual variables."""
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -221,3 +222,28 @@ def test_dual_variables_that_grow_without_harm_are_fine(method: str, backend: st
     assert run.success
     best = np.linalg.lstsq(INCONSISTENT.A, INCONSISTENT.y, rcond=None)[0]
     np.testing.assert_allclose(run.end, best, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("method", "backend"), [("LSODA", "numpy"), ("BDF", "numba")])
+def test_dual_variables_may_grow_where_x_stays_at_zero(method: str, backend: str) -> None:
+    # the target is orthogonal to all predictions
+    flow = th.GradientFlow(th.Elementwise("u**2 - v**2", "u, v"))
+    problem = th.Regression([[1.0], [1.0]], [1.0, -1.0])
+    run = flow.integrate(
+        problem, {"u": 0.1, "v": 0.1}, (0, 1000), mode="dual", method=method, backend=backend
+    )
+    assert run.success, run.message
+    assert abs(run.end[0]) < 1e-12
+
+
+def test_a_second_run_keeps_the_method_and_the_time_that_were_given() -> None:
+    flow = th.GradientFlow(
+        th.Elementwise("log(u) - log(v)", "u, v", assume={"u": "positive", "v": "positive"})
+    )
+    run = flow.integrate(
+        INCONSISTENT, {"u": 1e-6, "v": 2e-6}, (0, 1000), method="BDF", rtol=1e-9, max_seconds=20
+    )
+    assert run.mode == "primal" and run.method == "BDF" and "by BDF" in run.choice
+    begin = time.monotonic()
+    flow.integrate(INCONSISTENT, {"u": 1e-6, "v": 2e-6}, (0, 1000), rtol=1e-13, max_seconds=1)
+    assert time.monotonic() - begin < 4

@@ -7,8 +7,9 @@ with an error in it, is left to `theory.numeric.limit_point`, which says what is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -28,12 +29,13 @@ from theory.numeric.series import constant_rows
 from theory.numeric.start import Start, parameter_range, read_start
 from theory.numeric.tape import Op, Tape, make_tape
 
-__all__ = ["CompiledSolution", "solve_batch", "solve_point", "solve_scales"]
+__all__ = ["MOST_WORK", "CompiledSolution", "solve_batch", "solve_point", "solve_scales"]
 
-_MOST_WORK = 2_000_000
+MOST_WORK = 2_000_000
 """n n d; beyond it the products of a BLAS gain more than compiling does."""
 _TWO = {Op.ADD, Op.SUBTRACT, Op.SCALE, Op.MULTIPLY, Op.DIVIDE, Op.POWER}
 
+_Closed = ClosedForm | Mapping[sp.Symbol, sp.Expr] | None
 _Program = tuple[NDArray[np.int64], int, NDArray[np.int64], Array]
 
 
@@ -86,7 +88,7 @@ def _data_of(problem: Regression) -> _Data | None:
     """None for what is not small, not dense, or has samples that depend on each other."""
     known = _KNOWN.get(problem)
     if known is None:
-        small = isinstance(problem.A, np.ndarray) and problem.n**2 * problem.d <= _MOST_WORK
+        small = isinstance(problem.A, np.ndarray) and problem.n**2 * problem.d <= MOST_WORK
         if not small or problem.rank < problem.n or len(problem.independent_rows) < problem.n:
             return None
         known = _KNOWN[problem] = _Data(problem)
@@ -94,7 +96,7 @@ def _data_of(problem: Regression) -> _Data | None:
 
 
 def solve_point(
-    model: FlowModel, problem: Regression, start: Start, closed_form: Any, rtol: float
+    model: FlowModel, problem: Regression, start: Start, closed_form: _Closed, rtol: float
 ) -> CompiledSolution | None:
     """The limit point from one start; None where another way has to be taken."""
     programs, data = _programs_of(model, start, closed_form), _data_of(problem)
@@ -128,7 +130,7 @@ def solve_scales(
     problem: Regression,
     start: Start,
     scales: Array,
-    closed_form: Any,
+    closed_form: _Closed,
     rtol: float,
     tolerated: float,
 ) -> tuple[Array, Array, Array, NDArray[np.bool_]] | None:
@@ -162,7 +164,7 @@ def solve_batch(
     targets: Array,
     theta0: Array,
     start: Start,
-    closed_form: Any,
+    closed_form: _Closed,
     rtol: float,
     tolerated: float,
 ) -> tuple[Array, Array, Array, NDArray[np.bool_]] | None:
@@ -177,7 +179,7 @@ def solve_batch(
         With the values of the formula's constants.
     """
     programs = _programs_of(model, start, closed_form)
-    if programs is None or batch.n > batch.d or batch.n**2 * batch.d > _MOST_WORK:
+    if programs is None or batch.n > batch.d or batch.n**2 * batch.d > MOST_WORK:
         return None
     from theory.numeric.limit_numba import solve_members
 
@@ -195,7 +197,7 @@ def solve_batch(
     return multipliers, x, residuals, good
 
 
-def _programs_of(model: FlowModel, start: Start, closed_form: Any) -> _Programs | None:
+def _programs_of(model: FlowModel, start: Start, closed_form: _Closed) -> _Programs | None:
     # one that the user gives is compared with the ODE at its start, in another way
     if not isinstance(closed_form, ClosedForm) or not closed_form.derived:
         return None

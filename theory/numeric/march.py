@@ -60,9 +60,9 @@ class Run:
         self.huge = 1e12 * max(1.0, float(np.max(np.abs(self.states[0]))))
         self.size = float(np.linalg.norm(target)) if target is not None else 0.0
 
-    def budget(self, max_nfev: int, max_seconds: float) -> None:
-        self.max_nfev, self.deadline = max_nfev, time.monotonic() + max_seconds
-        self.max_seconds = max_seconds
+    def budget(self, max_nfev: int, max_seconds: float, deadline: float) -> None:
+        """The seconds are of all runs together that share the deadline."""
+        self.max_nfev, self.max_seconds, self.deadline = max_nfev, max_seconds, deadline
 
     def at(self, t: float) -> Array:
         """The parameters at a time, shape (k, d)."""
@@ -229,7 +229,10 @@ class Run:
             far = size > _CANCELS * np.abs(self.problem.pull_back(y))
             here = system.curve.geometry(self.states[-1])
             moved = np.where(far, here.speed**2 * size * np.finfo(float).eps, 0.0)
-            return float(np.max(moved) / np.max(np.abs(here.x))) if far.any() else 0.0
+            # an x of zero is as large as one that the targets ask for
+            least = 0.0 if self.target is None else float(np.max(np.abs(self.target)))
+            whole = max(float(np.max(np.abs(here.x))), least / self.problem.largest)
+            return float(np.max(moved) / whole) if far.any() else 0.0
 
     def _shrunk(self, theta: Array) -> float:
         """How much shorter the curves are nearly straight than at the start: at most 1.

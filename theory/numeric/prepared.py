@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -168,15 +169,16 @@ class PreparedFlow:
             self.mode, self.method, self.closed_form is not None, self.smallest, t1 - t0
         )
         options = (self.problem, self.target, tol, stop_at_target, tuple(events), t0)
-        budgets = (max_nfev, max_seconds)
+        budgets = (max_nfev, max_seconds, time.monotonic() + max_seconds)
         run, mode, method, choice, status, message = self._march(
             mode, method, choice, options, budgets, t0, t1, progress
         )
         lost = run.cancelled() if mode == "dual" else 0.0
-        if not lost <= TOLERATED and self.mode == "auto":
-            choice = "primal by LSODA: the dual variables grow until they cancel in A^T nu"
+        if not lost <= TOLERATED and self.mode == "auto" and time.monotonic() < budgets[2]:
+            method = "LSODA" if self.method == "auto" else self.method
+            choice = f"primal by {method}: the dual variables grow until they cancel in A^T nu"
             run, mode, method, choice, status, message = self._march(
-                "primal", "LSODA", choice, options, budgets, t0, t1, progress
+                "primal", method, choice, options, budgets, t0, t1, progress
             )
         elif not lost <= TOLERATED:
             status = -1
@@ -218,7 +220,7 @@ class PreparedFlow:
         method: str,
         choice: str,
         options: tuple[Any, ...],
-        budgets: tuple[int, float],
+        budgets: tuple[int, float, float],
         t0: float,
         t1: float,
         progress: Callable[[float], None] | None,
