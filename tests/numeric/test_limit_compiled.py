@@ -160,18 +160,24 @@ def test_a_closed_form_of_the_user_is_compared_in_another_way() -> None:
 
 
 def examined(
-    start: np.ndarray, problem: th.Regression, multipliers: np.ndarray, block: str = "u**2 - v**2"
+    start: np.ndarray,
+    problem: th.Regression,
+    multipliers: np.ndarray,
+    block: str = "u**2 - v**2",
+    **other: np.ndarray,
 ) -> tuple[bool, float, float]:
-    """`examine` with the closed curve of u^2 - v^2 and the block of a formula."""
+    """`examine` with the closed curve of u^2 - v^2, the block of a formula and other numbers."""
     flow, given = model("u**2 - v**2"), {"u": 1.0, "v": 1.0}
     p = limit_compiled._programs_of(flow, given, closed_curve(flow.elementwise, given))
     assert p is not None
     rho = th.Elementwise(block, "u, v")
     value, gradient, hessian = block_formulas(rho, ())
-    program = limit_compiled._program((value, *gradient, *hessian), rho.parameters)
+    p = p._replace(
+        block=limit_compiled._program((value, *gradient, *hessian), rho.parameters), **other
+    )
     theta, x = np.empty(start.shape), np.empty(problem.d)
     return examine(
-        p.curve, program, p.ends, p.infinite, p.rates, p.lower, p.upper,
+        p.curve, p.block, p.ends, p.infinite, p.rates, p.lower, p.upper,
         np.array(problem.A), np.array(problem.y), start, multipliers, 1e-12,
         theta, x, np.empty(problem.n),
     )  # fmt: skip
@@ -186,6 +192,11 @@ def test_only_a_solution_passes() -> None:
     assert not examined(start, problem, lam * (1 + 1e-6))[0]
     # not the curve of this block: its velocity is another
     assert not examined(start, problem, lam, "u**2 - v**2*(1 + v/1000)")[0]
+    # it starts right and solves A x = z, but is twice too slow for these rates
+    assert not examined(start, problem, lam, rates=np.full(2, 2.0))[0]
+    # the curve has ended before
+    assert not examined(start, problem, lam, infinite=np.array([-1e-3, 1e-3]))[0]
+    assert not examined(start, problem, lam, upper=np.full(2, 0.11))[0]
     # stuck, not finite
     assert not examined(np.zeros((2, 8)), problem, lam)[0]
     assert not examined(start, problem, lam * np.nan)[0]
